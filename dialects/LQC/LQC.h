@@ -1,0 +1,76 @@
+//===- LQC.h - the lqc dialect ----------------------------------*- C++ -*-===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LQC_DIALECTS_LQC_LQC_H
+#define LQC_DIALECTS_LQC_LQC_H
+
+#include "lqc/Numerics/Packing.h"
+#include "lqc/Numerics/Scheme.h"
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/IR/TensorEncoding.h"
+#include "mlir/Interfaces/DataLayoutInterfaces.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialects/LQC/LQCDialect.h.inc"
+#include "dialects/LQC/LQCEnums.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/LQC/LQCAttributes.h.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialects/LQC/LQCTypes.h.inc"
+#define GET_OP_CLASSES
+#include "dialects/LQC/LQCOps.h.inc"
+
+namespace lqc {
+
+/// Names of the module's discardable attributes and of the entry function.
+inline constexpr llvm::StringLiteral kModelAttrName = "lqc.model";
+inline constexpr llvm::StringLiteral kTargetAttrName = "lqc.target";
+/// On a decoder layer's function: its number, counted from 0.
+inline constexpr llvm::StringLiteral kLayerAttrName = "lqc.layer";
+inline constexpr llvm::StringLiteral kForwardName = "forward";
+
+/// The scheme of a quantized tensor, packed or not; null for plain floats.
+SchemeAttr schemeOf(mlir::Type type);
+
+/// The byte order of a packed tensor, or null.
+PackedAttr packedOf(mlir::Type type);
+
+/// `type` with another encoding (null: none).
+mlir::RankedTensorType withEncoding(mlir::RankedTensorType type,
+                                    mlir::Attribute encoding);
+
+/// `type` as quantized by `scheme`: element type f32, encoding `#lqc.scheme`.
+mlir::RankedTensorType quantizedType(mlir::RankedTensorType type,
+                                     SchemeAttr scheme);
+
+/// Bytes of a weight of this type: row-major elements, the canonical bytes of a
+/// quantized tensor (lqc/Numerics/QuantizedTensor.h), or packed bytes.
+uint64_t weightBytes(mlir::RankedTensorType type);
+
+/// Where the parts of a dynamically quantized activation buffer are, in bytes
+/// from its start: int8 codes (rows, row stride `codeStride`, a multiple of 64,
+/// the tail zero), then float scales (rows, groups), then int32 sums of the
+/// codes of each group (rows, groups).
+struct BufferParts {
+  int64_t codeStride = 0;
+  uint64_t scales = 0;
+  uint64_t sums = 0;
+  uint64_t bytes = 0;
+};
+BufferParts bufferParts(const Scheme &scheme, int64_t rows, int64_t columns);
+
+} // namespace lqc
+
+#endif // LQC_DIALECTS_LQC_LQC_H

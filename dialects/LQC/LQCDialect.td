@@ -1,0 +1,46 @@
+//===- LQCDialect.td - the lqc dialect ---------------------*- tablegen -*-===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LQC_DIALECT
+#define LQC_DIALECT
+
+include "mlir/IR/OpBase.td"
+
+def LQC_Dialect : Dialect {
+  let name = "lqc";
+  let cppNamespace = "::lqc";
+  let summary = "Language models, from checkpoint to kernels";
+  let description = [{
+    The `lqc` dialect names what quantization, caching, routing and fusion need
+    a name for, and leaves the rest (elementwise work, shapes, control flow) to
+    upstream dialects.
+
+    It is used at two levels:
+
+    * **model level** (after `import`, `simplify`, `prune`, `quantize`):
+      functions over tensors with one dynamic dimension, the tokens of a step.
+      Weights are symbols (`lqc.weight`), the key/value cache is a handle with
+      memory effects (`!lqc.cache`), every decoder layer is a `func.func`.
+    * **step level** (after `schedule`): `lqc.kernel`s in destination-passing
+      form and `lqc.step`s, straight lists of `lqc.dispatch` over a planned
+      arena.
+
+    A tensor's *encoding* says how its numbers are held: none for plain floats,
+    `#lqc.scheme` for quantized values, `#lqc.packed` for the byte order that a
+    kernel reads. An operation's meaning never depends on an encoding: it works
+    on the values that the encoding stands for.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect"];
+  let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
+  let extraClassDeclaration = [{
+    void registerAttributes();
+    void registerTypes();
+  }];
+}
+
+#endif // LQC_DIALECT

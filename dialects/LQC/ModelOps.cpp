@@ -1,0 +1,182 @@
+//===- ModelOps.cpp - the operations of a decoder ---------------------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/LQC/LQC.h"
+
+#include "mlir/IR/PatternMatch.h"
+
+using namespace mlir;
+using namespace lqc;
+
+/// `custom<SameType>`: two types that are always equal, written once.
+static ParseResult parseSameType(OpAsmParser &parser, Type &first,
+                                 Type &second) {
+  if (parser.parseType(first))
+    return failure();
+  second = first;
+  return success();
+}
+
+static void printSameType(OpAsmPrinter &printer, Operation *, Type first,
+                          Type) {
+  printer << first;
+}
+
+#define GET_OP_CLASSES
+#include "dialects/LQC/LQCOps.cpp.inc"
+
+static int64_t rowsOf(Value value) {
+  return cast<RankedTensorType>(value.getType()).getDimSize(0);
+}
+
+static int64_t columnsOf(Value value) {
+  return cast<RankedTensorType>(value.getType()).getDimSize(1);
+}
+
+static LogicalResult verifyEqual(Operation *op, StringRef rule, int64_t got,
+                                 int64_t expected) {
+  if (got == expected)
+    return success();
+  return op->emitOpError(rule) << ", got: " << got << " != " << expected;
+}
+
+/// One row of `result` for each element or row of `operand`.
+static LogicalResult verifyRows(Operation *op, Value operand, Value result,
+                                StringRef what) {
+  return verifyEqual(op, ("result must have one row per " + what).str(),
+                     rowsOf(result), rowsOf(operand));
+}
+
+LogicalResult EmbeddingOp::verify() {
+  if (failed(verifyRows(*this, getIndices(), getResult(), "index"))) // C1
+    return failure();
+  return verifyEqual(*this, "result rows must be as long as the table's", // C2
+                     columnsOf(getResult()), columnsOf(getTable()));
+}
+
+//===----------------------------------------------------------------------===//
+// LinearOp
+//===----------------------------------------------------------------------===//
+
+/// C4: integers multiply integers, group by group.
+static LogicalResult verifyIntegerOperands(LinearOp op) {
+  SchemeAttr input = schemeOf(op.getInput().getType());
+  SchemeAttr weight = schemeOf(op.getWeight().getType());
+  if (!input)
+    return success();
+  if (!weight)
+    return op.emitOpError("a quantized input must meet a quantized weight, "
+                          "got: ")
+           << op.getWeight().getType();
+  int64_t columns = columnsOf(op.getWeight());
+  int64_t inputGroup = input.getValue().groupColumns(columns);
+  int64_t weightGroup = weight.getValue().groupColumns(columns);
+  if (inputGroup % weightGroup && weightGroup % inputGroup)
+    return op.emitOpError("one group size must divide the other, got: ")
+           << inputGroup << " and " << weightGroup;
+  return success();
+}
+
+LogicalResult LinearOp::verify() {
+  if (failed(verifyEqual(*this,
+                         "input rows must be as long as weight rows", // C1
+                         columnsOf(getInput()), columnsOf(getWeight()))) ||
+      failed(verifyRows(*this, getInput(), getResult(), "input row")) || // C2
+      failed(verifyEqual(*this, "result must have one column per weight row",
+                         columnsOf(getResult()), rowsOf(getWeight()))))
+    return failure();
+  if (getBias() &&
+      failed(verifyEqual(*this, "bias must have one element per weight row",
+                         rowsOf(getBias()), rowsOf(getWeight())))) // C3
+    return failure();
+  return verifyIntegerOperands(*this);
+}
+
+/// linear(x, dequantize(w)) -> linear(x, w): an operand's encoding never
+/// changes what a linear computes.
+static LogicalResult absorbDequantize(LinearOp op, PatternRewriter &rewriter) {
+  DequantizeOp dequantize = op.getWeight().getDefiningOp<DequantizeOp>();
+  if (!dequantize)
+    return rewriter.notifyMatchFailure(op, "the weight is not dequantized");
+  rewriter.modifyOpInPlace(
+      op, [&] { op.getWeightMutable().assign(dequantize.getInput()); });
+  return success();
+}
+
+void LinearOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                           MLIRContext *) {
+  patterns.add(absorbDequantize);
+}
+
+//===----------------------------------------------------------------------===//
+// Normalization, rotary embedding
+//===----------------------------------------------------------------------===//
+
+LogicalResult RmsNormOp::verify() {
+  if (failed(verifyEqual(*this, // C1
+                         "gain must have one element per input column",
+                         rowsOf(getGain()), columnsOf(getInput()))))
+    return failure();
+  // C2
+  if (!getEpsilon().isFinite() || getEpsilon().isNegative() ||
+      getEpsilon().isZero())
+    return emitOpError("epsilon must be positive and finite");
+  return success();
+}
+
+LogicalResult RotaryTableOp::verify() { // C1
+  if (failed(verifyRows(*this, getPositions(), getResult(), "position")))
+    return failure();
+  return verifyEqual(*this, "result must have two columns per frequency",
+                     columnsOf(getResult()), 2 * rowsOf(getFrequencies()));
+}
+
+LogicalResult RopeOp::verify() {
+  int64_t headDim = getHeadDim();
+  // C1
+  if (headDim < 2 || headDim % 2 || columnsOf(getInput()) % headDim)
+    return emitOpError("head_dim must be positive, even and divide the "
+                       "columns, got: ")
+           << headDim << " for " << columnsOf(getInput());
+  return verifyEqual(*this, "table must have head_dim columns", // C2
+                     columnsOf(getTable()), headDim);
+}
+
+//===----------------------------------------------------------------------===//
+// Cache and attention
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyLayer(Operation *op, CacheType cache,
+                                 int64_t layer) {
+  if (layer >= 0 && layer < cache.getLayers())
+    return success();
+  return op->emitOpError("layer must be one of the cache's, got: ")
+         << layer << " of " << cache.getLayers();
+}
+
+LogicalResult CacheAppendOp::verify() {
+  CacheType cache = getCache().getType();
+  if (failed(verifyEqual(*this, "rows must be heads x head dim", // C1
+                         columnsOf(getKeys()),
+                         cache.getHeads() * cache.getHeadDim())))
+    return failure();
+  return verifyLayer(*this, cache, getLayer()); // C2
+}
+
+LogicalResult AttentionOp::verify() {
+  CacheType cache = getCache().getType();
+  int64_t row = cache.getHeads() * cache.getHeadDim();
+  // C1
+  if (columnsOf(getQueries()) % row)
+    return emitOpError("query rows must be a multiple of the cache's heads x "
+                       "head dim, got: ")
+           << columnsOf(getQueries()) << " for " << row;
+  // C3
+  if (!getScale().isFinite() || getScale().isNegative() || getScale().isZero())
+    return emitOpError("scale must be positive and finite");
+  return verifyLayer(*this, cache, getLayer()); // C2
+}

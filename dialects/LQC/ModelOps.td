@@ -1,0 +1,195 @@
+//===- ModelOps.td - the operations of a decoder -----------*- tablegen -*-===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LQC_MODEL_OPS
+#define LQC_MODEL_OPS
+
+include "dialects/LQC/LQCOpBase.td"
+
+def LQC_EmbeddingOp : LQC_TensorOp<"embedding"> {
+  let summary = "looks up rows of a table";
+  let description = [{
+    `result[t, :] = table[indices[t], :]`, as float32. Also picks the rows whose
+    logits are wanted.
+
+    ```mlir
+    %x = lqc.embedding %tokens, %table : (tensor<?xi32>, tensor<1024x256xbf16>) -> tensor<?x256xf32>
+    ```
+
+    **Constraints**
+    * C1: the result has one row an index
+    * C2: the result's rows are as long as the table's
+  }];
+  let arguments = (ins LQC_Tokens:$indices, LQC_Matrix:$table);
+  let results = (outs LQC_Activations:$result);
+  let hasVerifier = 1;
+}
+
+def LQC_LinearOp : LQC_TensorOp<"linear"> {
+  let summary = "multiplies activations by a weight matrix";
+  let description = [{
+    `result[t, o] = sum_i input[t, i] * weight[o, i] (+ bias[o])`, in float32 on
+    the values that the operands' encodings stand for. An input with a dynamic
+    integer scheme makes kernels multiply integers.
+
+    ```mlir
+    %y = lqc.linear %x, %w : (tensor<?x256xf32>, tensor<768x256xf32, #lqc.scheme<"int4-g64">>) -> tensor<?x768xf32>
+    ```
+
+    **Constraints**
+    * C1: input rows are as long as weight rows
+    * C2: the result has one row an input row and one column a weight row
+    * C3: the bias has one element a weight row
+    * C4: a quantized input goes with a quantized weight, and one group size
+      divides the other
+  }];
+  let arguments = (ins LQC_Activations:$input, LQC_Matrix:$weight,
+                       Optional<LQC_Vector>:$bias);
+  let results = (outs LQC_Activations:$result);
+  let hasVerifier = 1;
+  let hasCanonicalizer = 1;
+}
+
+def LQC_RmsNormOp : LQC_TensorOp<"rms_norm", [
+    TypesMatchWith<"result has the input's type", "input", "result", "$_self">]> {
+  let summary = "root-mean-square normalization of rows";
+  let description = [{
+    `result[t, i] = input[t, i] / sqrt(mean_i(input[t, i]^2) + epsilon) * gain[i]`
+    (Zhang and Sennrich 2019).
+
+    ```mlir
+    %h = lqc.rms_norm %x, %gain {epsilon = 1.0e-5 : f32} : (tensor<?x256xf32>, tensor<256xbf16>) -> tensor<?x256xf32>
+    ```
+
+    **Constraints**
+    * C1: the gain has one element an input column
+    * C2: epsilon is positive and finite
+  }];
+  let arguments = (ins LQC_Activations:$input, LQC_Vector:$gain, F32Attr:$epsilon);
+  let results = (outs LQC_Activations:$result);
+  let hasVerifier = 1;
+}
+
+def LQC_RotaryTableOp : LQC_TensorOp<"rotary_table"> {
+  let summary = "cosines and sines of the positions' angles";
+  let description = [{
+    Row t holds `cos(positions[t] * frequencies[i])` for every i, then the sines.
+    Computed once a step and shared by all layers. Every kind of RoPE scaling is
+    a choice of frequencies, made by the importer.
+
+    ```mlir
+    %r = lqc.rotary_table %positions, %frequencies : (tensor<?xi32>, tensor<32xf32>) -> tensor<?x64xf32>
+    ```
+
+    **Constraints**
+    * C1: the result has one row a position and two columns a frequency
+  }];
+  let arguments = (ins LQC_Tokens:$positions, LQC_Vector:$frequencies);
+  let results = (outs LQC_Activations:$result);
+  let hasVerifier = 1;
+}
+
+def LQC_RopeOp : LQC_TensorOp<"rope", [
+    TypesMatchWith<"result has the input's type", "input", "result", "$_self">]> {
+  let summary = "rotary position embedding of every head";
+  let description = [{
+    Each row of the input is a run of heads of `head_dim` elements. With h =
+    head_dim / 2 and (c, s) from the table, element i < h of a head becomes
+    `x[i] c[i] - x[i+h] s[i]` and element i + h becomes `x[i+h] c[i] + x[i] s[i]`
+    (Su et al. 2021, in the half-split order of Hugging Face checkpoints).
+
+    ```mlir
+    %q1 = lqc.rope %q, %r {head_dim = 64 : i64} : (tensor<?x256xf32>, tensor<?x64xf32>) -> tensor<?x256xf32>
+    ```
+
+    **Constraints**
+    * C1: head_dim is positive, even and divides the input's columns
+    * C2: the table has head_dim columns
+  }];
+  let arguments = (ins LQC_Activations:$input, LQC_Activations:$table,
+                       I64Attr:$head_dim);
+  let results = (outs LQC_Activations:$result);
+  let hasVerifier = 1;
+}
+
+def LQC_GatedActivationOp : LQC_TensorOp<"gated_activation", [
+    AllTypesMatch<["gate", "up", "result"]>]> {
+  let summary = "function of a gate, times the other branch";
+  let description = [{
+    `result = f(gate) * up`, elementwise, with f = `silu`: `g / (1 + exp(-g))`,
+    or `gelu_tanh`: `g/2 (1 + tanh(sqrt(2/pi) (g + 0.044715 g^3)))`
+    (Shazeer 2020).
+
+    ```mlir
+    %h = lqc.gated_activation %gate, %up {kind = 0 : i32} : (tensor<?x768xf32>, tensor<?x768xf32>) -> tensor<?x768xf32>
+    ```
+  }];
+  let arguments = (ins LQC_Activations:$gate, LQC_Activations:$up,
+                       LQC_ActivationKind:$kind);
+  let results = (outs LQC_Activations:$result);
+  let assemblyFormat = [{
+    $kind $gate `,` $up attr-dict `:` type($result)
+  }];
+}
+
+def LQC_CacheAppendOp : LQC_Op<"cache_append"> {
+  let summary = "stores the step's keys and values";
+  let description = [{
+    Writes row t of `keys` and `values` to position `positions[t]` of slot
+    `slots[t]` in one layer of the cache.
+
+    ```mlir
+    lqc.cache_append %k, %v, %cache[0] at %positions, %slots : tensor<?x128xf32>, tensor<?xi32>, !lqc.cache<4x512x2x64xf32>
+    ```
+
+    **Constraints**
+    * C1: rows are heads x head dim of the cache
+    * C2: the layer is one of the cache's
+  }];
+  let arguments = (ins LQC_Activations:$keys, LQC_Activations:$values,
+                       Arg<LQC_CacheType, "", [MemWrite]>:$cache,
+                       LQC_Tokens:$positions, LQC_Tokens:$slots,
+                       I64Attr:$layer);
+  let assemblyFormat = [{
+    $keys `,` $values `,` $cache `[` $layer `]` `at` $positions `,` $slots
+    attr-dict `:` custom<SameType>(type($keys), type($values)) `,`
+    custom<SameType>(type($positions), type($slots)) `,` type($cache)
+  }];
+  let hasVerifier = 1;
+}
+
+def LQC_AttentionOp : LQC_Op<"attention"> {
+  let summary = "causal attention over one layer of the cache";
+  let description = [{
+    Row t of `queries` is a run of heads. Query head h reads key/value head
+    `h / (query heads / key/value heads)` (grouped-query attention, Ainslie et
+    al. 2023) of slot `slots[t]`, at positions 0 to `positions[t]`:
+    `softmax(scale * q . k) v`.
+
+    ```mlir
+    %a = lqc.attention %q, %cache[0] at %positions, %slots scale 1.25e-01 : tensor<?x256xf32>, tensor<?xi32>, !lqc.cache<4x512x2x64xf32>
+    ```
+
+    **Constraints**
+    * C1: the row length is a multiple of the cache's heads x head dim
+    * C2: the layer is one of the cache's
+    * C3: scale is finite and positive
+  }];
+  let arguments = (ins LQC_Activations:$queries,
+                       Arg<LQC_CacheType, "", [MemRead]>:$cache,
+                       LQC_Tokens:$positions, LQC_Tokens:$slots,
+                       I64Attr:$layer, F32Attr:$scale);
+  let results = (outs LQC_Activations:$result);
+  let assemblyFormat = [{
+    $queries `,` $cache `[` $layer `]` `at` $positions `,` $slots `scale` $scale
+    attr-dict `:` custom<SameType>(type($queries), type($result)) `,`
+    custom<SameType>(type($positions), type($slots)) `,` type($cache)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // LQC_MODEL_OPS

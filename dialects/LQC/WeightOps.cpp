@@ -1,0 +1,160 @@
+//===- WeightOps.cpp - weights and their small programs ---------------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/LQC/LQC.h"
+
+#include "mlir/IR/Builders.h"
+
+#include <cctype>
+
+using namespace mlir;
+using namespace lqc;
+
+//===----------------------------------------------------------------------===//
+// WeightOp
+//===----------------------------------------------------------------------===//
+
+Value WeightOp::getYielded() {
+  if (getInitializer().empty())
+    return {};
+  return getInitializer().front().getTerminator()->getOperand(0);
+}
+
+static LogicalResult verifyValue(WeightOp op, Attribute value) {
+  RankedTensorType type = op.getTensorType();
+  if (FileAttr file = dyn_cast<FileAttr>(value)) {
+    // C3
+    if (file.getBytes() != weightBytes(type))
+      return op.emitOpError("file must hold the bytes of the type, got: ")
+             << file.getBytes() << " != " << weightBytes(type);
+    return success();
+  }
+  // C4
+  if (DenseElementsAttr dense = dyn_cast<DenseElementsAttr>(value)) {
+    if (dense.getType() != type)
+      return op.emitOpError("value must have the weight's type, got: ")
+             << dense.getType() << " != " << type;
+    return success();
+  }
+  if (!isa<RandomAttr>(value))
+    return op.emitOpError(
+               "value must be #lqc.file, #lqc.random or dense, got: ")
+           << value;
+  if (type.getEncoding() ||
+      !isa<Float32Type, Float16Type, BFloat16Type>(type.getElementType()))
+    return op.emitOpError(
+               "#lqc.random makes plain f32, f16 and bf16 tensors, got: ")
+           << type;
+  return success();
+}
+
+LogicalResult WeightOp::verify() {
+  // C1
+  if (getValue().has_value() != getInitializer().empty())
+    return emitOpError("must have either a value or an initializer");
+  // C2
+  if (!getTensorType().hasStaticShape())
+    return emitOpError("must have a static size, got: ") << getType();
+  return getValue() ? verifyValue(*this, *getValue()) : success();
+}
+
+LogicalResult WeightOp::verifyRegions() {
+  if (getInitializer().empty())
+    return success();
+  // C5
+  YieldOp yield = dyn_cast<YieldOp>(getInitializer().front().getTerminator());
+  if (!yield || yield.getNumOperands() != 1 ||
+      yield.getOperand(0).getType() != getType())
+    return emitOpError("initializer must yield one value of type ")
+           << getType();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// GetWeightOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult
+GetWeightOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
+  // C1
+  WeightOp weight =
+      symbolTable.lookupNearestSymbolFrom<WeightOp>(*this, getWeightAttr());
+  if (!weight)
+    return emitOpError("must name an lqc.weight, got: ") << getWeightAttr();
+  // C2
+  if (weight.getType() != getType())
+    return (emitOpError("must have the weight's type, got: ")
+            << getType() << " != " << weight.getType())
+               .attachNote(weight.getLoc())
+           << "declared here";
+  return success();
+}
+
+void GetWeightOp::getAsmResultNames(
+    function_ref<void(Value, StringRef)> setName) {
+  // The part before ".weight" says enough: "q_proj" for
+  // "model.layers.0.self_attn.q_proj.weight.int4_g64.packed".
+  StringRef name = getWeight();
+  name = name.take_front(name.rfind(".weight"));
+  size_t dot = name.rfind('.');
+  std::string last =
+      (dot == StringRef::npos ? name : name.substr(dot + 1)).str();
+  if (last.empty() || !(isalpha(last.front()) || last.front() == '_'))
+    last = "w_" + last;
+  for (char &c : last)
+    if (!isalnum(c))
+      c = '_';
+  setName(getResult(), last);
+}
+
+//===----------------------------------------------------------------------===//
+// QuantizeOp, DequantizeOp, PackOp
+//===----------------------------------------------------------------------===//
+
+/// Same shape, and `plain`'s type without an encoding.
+static LogicalResult verifyQuantization(Operation *op, RankedTensorType plain,
+                                        StringRef plainName,
+                                        RankedTensorType quantized,
+                                        StringRef quantizedName) {
+  if (!isa_and_nonnull<SchemeAttr>(quantized.getEncoding()))
+    return op->emitOpError(quantizedName)
+           << " must have a #lqc.scheme encoding, got: " << quantized;
+  if (plain.getEncoding())
+    return op->emitOpError(plainName)
+           << " must have no encoding, got: " << plain;
+  if (plain.getShape() != quantized.getShape())
+    return op->emitOpError("result must have the operand's shape, got: ")
+           << op->getResult(0).getType() << " of "
+           << op->getOperand(0).getType();
+  return success();
+}
+
+LogicalResult QuantizeOp::verify() { // C1, C2
+  return verifyQuantization(*this, getInput().getType(), "operand", getType(),
+                            "result");
+}
+
+LogicalResult DequantizeOp::verify() { // C1, C2
+  return verifyQuantization(*this, getType(), "result", getInput().getType(),
+                            "operand");
+}
+
+LogicalResult PackOp::verify() {
+  RankedTensorType input = getInput().getType();
+  PackedAttr packed = packedOf(getType());
+  // C1
+  if (!packed || packedOf(input) || input.getShape() != getType().getShape() ||
+      input.getElementType() != getType().getElementType())
+    return emitOpError("result must be the operand's type with a #lqc.packed "
+                       "encoding, got: ")
+           << getType() << " of " << input;
+  // C2
+  if (packed.getScheme() != schemeOf(input))
+    return emitOpError("packing must keep the scheme, got: ")
+           << getType() << " of " << input;
+  return success();
+}

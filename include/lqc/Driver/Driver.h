@@ -1,0 +1,71 @@
+//===- Driver.h - what the lqc tool does ------------------------*- C++ -*-===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The commands of `lqc` as functions. Options are the texts that a user gave;
+// they are checked here, all before any work begins. Errors are one line, or
+// two with a hint ("try: …"). Warnings and remarks go to stderr as they come.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LQC_DRIVER_DRIVER_H
+#define LQC_DRIVER_DRIVER_H
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lqc {
+
+/// What is made of a model before it is compiled or interpreted. An empty text
+/// means that the option was not given.
+struct ModelOptions {
+  std::string model; ///< a Hugging Face directory or a .mlir file
+  std::string compileFrom, compileTo; ///< names of phases
+  std::string context;                ///< positions of the cache
+  std::string quantize, embedding, head;
+  std::vector<std::string> overrides; ///< GLOB=SCHEME
+  std::string clip;                   ///< none, least-squares
+  std::string activations;            ///< f32, int8
+  std::string threads;                ///< of the compiler; none: all
+  bool strict = false;
+  bool remarks = false;
+};
+
+struct CompileOptions : ModelOptions {
+  std::string output; ///< a file, or "-" for the IR of a phase
+  std::string cpu;    ///< native, or a name LLVM knows
+  std::string tokenizer; ///< none: leave it out
+  bool stats = false;
+};
+
+struct InterpretOptions : ModelOptions {
+  std::string tokens; ///< "1,2,3"
+  std::string greedy; ///< how many tokens to generate
+  std::string logits; ///< a file for f32 rows, or "-"
+};
+
+struct InspectOptions {
+  std::string path;
+  bool json = false;
+};
+
+/// Makes an executable, or the IR after a phase. The report goes to `out`.
+llvm::Error compile(const CompileOptions &options, llvm::raw_ostream &out);
+
+/// Runs the reference interpreter on a sequence of tokens.
+llvm::Error interpret(const InterpretOptions &options, llvm::raw_ostream &out);
+
+/// Says what a checkpoint, a .mlir file or an executable is.
+llvm::Error inspect(const InspectOptions &options, llvm::raw_ostream &out);
+
+} // namespace lqc
+
+#endif // LQC_DRIVER_DRIVER_H

@@ -1,0 +1,128 @@
+//===- Executable.h - what the modes of the executable share ----*- C++ -*-===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One file of lib/Runtime for each mode: Generate.cpp, Perplexity.cpp,
+// Bench.cpp and Info.cpp. A mode is a function from an opened Executable to an
+// exit status.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LQC_RUNTIME_EXECUTABLE_H
+#define LQC_RUNTIME_EXECUTABLE_H
+
+#include "lqc/Runtime/Options.h"
+#include "lqc/Runtime/PayloadFile.h"
+#include "lqc/Runtime/Pool.h"
+#include "lqc/Runtime/Session.h"
+#include "lqc/Runtime/Tokenizer.h"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lqc::runtime {
+
+/// The running executable: code, payload, options, and what was made of them.
+struct Executable {
+  Executable(const struct lqc_model &model, std::string name)
+      : model(model), name(std::move(name)) {}
+
+  const struct lqc_model &model;
+  std::string name; ///< as the user called it, for messages
+  Options options;
+  PayloadFile payload;
+  std::unique_ptr<Tokenizer> tokenizer; ///< null: the model takes token ids
+  std::unique_ptr<lqc_pool> pool;
+  std::unique_ptr<Session> session;
+
+  /// Prints "NAME: message" to stderr and returns 1.
+  int fail(std::string_view message) const;
+};
+
+/// The whole program behind main(): returns the exit status.
+int runExecutable(const struct lqc_model &model, int argc, char **argv);
+
+/// The modes. All but the last two have a session.
+int generate(Executable &executable);
+int writeLogits(Executable &executable);
+int perplexity(Executable &executable);
+int bench(Executable &executable);
+int info(Executable &executable);
+int verify(Executable &executable);
+
+/// A prompt, as tokens and as text.
+struct Prompt {
+  std::vector<int32_t> tokens; ///< 1 to the context's number of them
+  std::string text; ///< what was asked, to be shown before the answer
+};
+
+/// Takes the prompt from --tokens, the argument or standard input. False and a
+/// message in `error` if it is empty, too long or names no token.
+bool readPrompt(const Executable &executable, Prompt &prompt,
+                std::string &error);
+
+/// Reads a file, or standard input for "-", whole.
+bool readWholeFile(const std::string &path, std::string &bytes,
+                   std::string &error);
+
+/// Message of an id that is not below the vocabulary, or "".
+std::string tokenProblem(std::span<const int32_t> tokens, int64_t vocabulary);
+
+/// Negative logarithm of the probability of `target` under softmax(logits), in
+/// nats, in double precision.
+double negativeLogLikelihood(std::span<const float> logits, int32_t target);
+
+/// Mean over all targets of all windows. See DESIGN: window i feeds tokens
+/// [i*stride, i*stride + window) and predicts the token after each; the last,
+/// partial window counts too.
+struct PerplexityResult {
+  double nll = 0;     ///< nats a token
+  int64_t tokens = 0; ///< targets counted
+};
+/// `progress` is called now and then with the number of windows done and of all
+/// windows.
+PerplexityResult
+measurePerplexity(Session &session, std::span<const int32_t> tokens,
+                  int64_t window, int64_t stride,
+                  const std::function<void(int64_t, int64_t)> &progress);
+
+/// Standard output, buffered, with every failure noticed.
+class Output {
+public:
+  void write(std::string_view text);
+  /// False once a write has failed.
+  bool flush();
+  /// Flushes; returns 0, or 1 after a message, which is left out if the reader
+  /// just went away.
+  int finish(const Executable &executable);
+
+private:
+  std::string buffer;
+  int failure = 0; ///< errno
+};
+
+/// A number with `digits` digits behind the point.
+std::string formatNumber(double value, int digits);
+
+class Stopwatch {
+public:
+  double seconds() const {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  }
+
+private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point start = Clock::now();
+};
+
+} // namespace lqc::runtime
+
+#endif // LQC_RUNTIME_EXECUTABLE_H

@@ -1,0 +1,73 @@
+//===- Payload.h - what stands behind the code in the file ------*- C++ -*-===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// An LQC executable is
+//
+//   [ELF: code + runtime] padding to 4096
+//   [payload: sections, each starting at a multiple of 4096]
+//   [PayloadFooter, the file's last bytes]
+//
+// The footer is found at the end of the file, so that the payload can be
+// streamed out behind a finished ELF file. All integers are little-endian.
+//
+// Sections:
+//   Weights    packed weights, at the offsets that the code knows
+//   TokenizerTables  see lqc/Runtime/Tokenizer.h; size 0: the model has none
+//              and takes token ids
+//   Info       UTF-8 JSON, one object, for --info: what was compiled, schemes,
+//              bits per weight, normalised options, input hashes. The runtime
+//              prints it and never parses it.
+//   Summary    the same for people: UTF-8 text, as --info prints it
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LQC_RUNTIME_PAYLOAD_H
+#define LQC_RUNTIME_PAYLOAD_H
+
+#include <cstdint>
+
+namespace lqc::runtime {
+
+enum Section : uint32_t {
+  Weights,
+  TokenizerTables,
+  Info,
+  Summary,
+  SectionCount
+};
+
+inline constexpr uint64_t kPageBytes = 4096;
+inline constexpr uint64_t kPayloadMagic = 0x444c5941'5043514cULL; // "LQCPAYLD"
+inline constexpr uint32_t kPayloadVersion = 1;
+
+struct SectionRange {
+  uint64_t offset; ///< from the start of the file, a multiple of kPageBytes
+  uint64_t bytes;
+  uint64_t hash; ///< hashBytes of the section (lqc/Runtime/Hash.h)
+};
+static_assert(sizeof(SectionRange) == 24);
+
+struct PayloadFooter {
+  SectionRange sections[SectionCount];
+  uint64_t fileBytes; ///< of the whole file, this footer included
+  uint32_t version;   ///< kPayloadVersion
+  uint32_t reserved;  ///< 0
+  uint64_t hash;      ///< hashBytes of all fields before this one
+  uint64_t magic;     ///< kPayloadMagic
+
+  const SectionRange &operator[](Section section) const {
+    return sections[uint32_t(section)];
+  }
+  SectionRange &operator[](Section section) {
+    return sections[uint32_t(section)];
+  }
+};
+static_assert(sizeof(PayloadFooter) == 24 * SectionCount + 32);
+
+} // namespace lqc::runtime
+
+#endif // LQC_RUNTIME_PAYLOAD_H

@@ -1,0 +1,86 @@
+//===- PayloadCheck.h - is this footer sound --------------------*- C++ -*-===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The one check of a footer, used by the executable at its start and by the
+// compiler when it inspects an executable.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LQC_RUNTIME_PAYLOADCHECK_H
+#define LQC_RUNTIME_PAYLOADCHECK_H
+
+#include "lqc/Runtime/Hash.h"
+#include "lqc/Runtime/Payload.h"
+
+#include <cstddef>
+#include <string>
+
+namespace lqc::runtime {
+
+inline const char *sectionName(Section section) {
+  static const char *const names[SectionCount] = {"weights", "tokenizer",
+                                                  "info", "summary"};
+  return names[uint32_t(section)];
+}
+
+inline uint64_t footerHash(const PayloadFooter &footer) {
+  return hashBytes(&footer, offsetof(PayloadFooter, hash));
+}
+
+/// What is wrong with one section of a footer that ends a file of `fileBytes`
+/// bytes: "payload section NAME: rule, got: value", or "".
+inline std::string sectionProblem(const PayloadFooter &footer, Section section,
+                                  uint64_t fileBytes) {
+  const SectionRange &range = footer[section];
+  const uint64_t end = fileBytes - sizeof(PayloadFooter);
+  std::string where =
+      std::string("payload section ") + sectionName(section) + ": ";
+  if (range.offset % kPageBytes)
+    return where + "offset must be a multiple of " +
+           std::to_string(kPageBytes) +
+           ", got: " + std::to_string(range.offset);
+  if (range.offset > end || range.bytes > end - range.offset)
+    return where + "must end before the footer at " + std::to_string(end) +
+           ", got: " + std::to_string(range.bytes) + " bytes at " +
+           std::to_string(range.offset);
+  return {};
+}
+
+/// What is wrong with the footer of a file of `fileBytes` bytes (at least
+/// sizeof(PayloadFooter)): "payload …: rule, got: value", or "".
+inline std::string footerProblem(const PayloadFooter &footer,
+                                 uint64_t fileBytes) {
+  if (footer.magic != kPayloadMagic)
+    return "payload footer: the file must end with the payload's magic "
+           "number (is it cut off?), got: " +
+           std::to_string(footer.magic);
+  if (footer.version != kPayloadVersion)
+    return "payload footer: version must be " +
+           std::to_string(kPayloadVersion) +
+           ", got: " + std::to_string(footer.version);
+  if (footer.hash != footerHash(footer))
+    return "payload footer: hash must be " +
+           std::to_string(footerHash(footer)) +
+           ", got: " + std::to_string(footer.hash);
+  if (footer.reserved)
+    return "payload footer: reserved field must be 0, got: " +
+           std::to_string(footer.reserved);
+  if (footer.fileBytes != fileBytes)
+    return "payload footer: file size must be " +
+           std::to_string(footer.fileBytes) +
+           ", got: " + std::to_string(fileBytes);
+  for (uint32_t i = 0; i < SectionCount; ++i) {
+    std::string problem = sectionProblem(footer, Section(i), fileBytes);
+    if (!problem.empty())
+      return problem;
+  }
+  return {};
+}
+
+} // namespace lqc::runtime
+
+#endif // LQC_RUNTIME_PAYLOADCHECK_H

@@ -1,0 +1,319 @@
+//===- Compile.cpp - lqc compile ------------------------------------------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Driver/Facts.h"
+#include "lib/Driver/Model.h"
+#include "lib/Driver/Paths.h"
+#include "lib/Driver/Payload.h"
+#include "lqc/Import/Tokenizer/Tokenizer.h"
+#include "lqc/Support/Error.h"
+#include "lqc/Support/MemoryStats.h"
+#include "lqc/Support/Progress.h"
+#include "lqc/Support/Table.h"
+#include "lqc/Target/CPU/CodeGen.h"
+#include "lqc/Target/Link/Link.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+#include <chrono>
+
+using namespace mlir;
+using namespace lqc;
+
+namespace {
+/// One compilation. Members hold what later steps need.
+class Compiler {
+public:
+  Compiler(const CompileOptions &options, unsigned threads,
+           llvm::raw_ostream &out)
+      : options(options), out(out), session(threads, options.remarks) {}
+
+  llvm::Error run();
+
+private:
+  llvm::Error checkOptions();
+  llvm::Error load();
+  llvm::Error setTarget();
+  llvm::Error runPhases();
+  llvm::Error writeLowered();
+  llvm::Error link();
+  llvm::Error buildTokenizer();
+  llvm::Error writeSections(PayloadWriter &writer);
+  llvm::Error report();
+  /// Runs `work` as a row of --stats.
+  llvm::Error timed(StringRef what, llvm::function_ref<llvm::Error()> work);
+
+  const CompileOptions &options;
+  llvm::raw_ostream &out;
+  PeakMemory memory;
+  Session session;
+  Plan plan;
+  Model model;
+  std::string output;
+  /// The module before lower: it knows the payload.
+  OwningOpRef<ModuleOp> scheduled;
+  std::optional<Payload> payload;
+  /// For the executable; none: it takes token ids.
+  std::optional<std::vector<char>> tokenizer;
+  std::vector<std::pair<std::string, double>> times; ///< in seconds
+};
+} // namespace
+
+llvm::Error Compiler::timed(StringRef what,
+                            llvm::function_ref<llvm::Error()> work) {
+  auto start = std::chrono::steady_clock::now();
+  Progress progress(what, /*totalBytes=*/0);
+  llvm::Error error = work();
+  std::chrono::duration<double> seconds =
+      std::chrono::steady_clock::now() - start;
+  times.emplace_back(what, seconds.count());
+  return error;
+}
+
+//===----------------------------------------------------------------------===//
+// Before the work
+//===----------------------------------------------------------------------===//
+
+/// The model's name, with what it is after the dot: NAME for an executable,
+/// NAME.quantize.mlir for IR.
+static std::string defaultOutput(const CompileOptions &options,
+                                 const Plan &plan) {
+  std::string name = modelName(options.model);
+  if (plan.to != Phase::Link) {
+    for (const PhaseInfo &info : phases())
+      if (StringRef(name).ends_with(("." + info.name).str()))
+        name.resize(name.size() - info.name.size() - 1);
+    return name + "." + phaseName(plan.to).str() + ".mlir";
+  }
+  // The checkpoint is often a folder beside the executable.
+  return llvm::sys::fs::is_directory(name) ? name + ".out" : name;
+}
+
+llvm::Error Compiler::checkOptions() {
+  llvm::Expected<Plan> made = makePlan(session, options, Phase::Link);
+  if (!made)
+    return made.takeError();
+  plan = *made;
+  output = options.output.empty() ? defaultOutput(options, plan)
+                                  : options.output;
+  if (output == "-" && plan.to >= Phase::Lower)
+    return makeError("-o - is for the IR of phases up to schedule: there is "
+                     "more than one file after {0}",
+                     phaseName(plan.to));
+  if (llvm::sys::fs::is_directory(output))
+    return makeError("{0}: the output must be a file, got: a directory",
+                     output);
+  if (!options.cpu.empty() && !plan.runs(Phase::Schedule))
+    return makeError("--cpu is for the schedule phase, which does not run from "
+                     "{0} to {1}",
+                     phaseName(plan.from), phaseName(plan.to));
+  if (options.tokenizer.empty() || options.tokenizer == "none")
+    return llvm::Error::success();
+  return makeError("--tokenizer must be none, got: {0}",
+                   quote(options.tokenizer));
+}
+
+llvm::Error Compiler::load() {
+  llvm::Expected<Model> loaded = loadModel(session, options, plan);
+  if (!loaded)
+    return loaded.takeError();
+  model = std::move(*loaded);
+  return llvm::Error::success();
+}
+
+/// The target is a fact of the module from schedule on.
+llvm::Error Compiler::setTarget() {
+  llvm::Expected<TargetAttr> target =
+      options.cpu.empty() || options.cpu == "native"
+          ? hostTarget(session.context())
+          : namedTarget(session.context(), options.cpu);
+  if (!target)
+    return target.takeError();
+  (*model.module)->setAttr(kTargetAttrName, *target);
+  return llvm::Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// The phases
+//===----------------------------------------------------------------------===//
+
+llvm::Error Compiler::runPhases() {
+  for (const PhaseInfo &info : phases()) {
+    if (!info.isPresent || !plan.runs(info.phase) || info.phase == Phase::Link)
+      continue;
+    if (info.phase == Phase::Schedule)
+      if (llvm::Error error = setTarget())
+        return error;
+    if (info.phase == Phase::Lower)
+      scheduled = model.module->clone();
+    if (llvm::Error error = timed(info.name, [&] {
+          return runPhase(session, model, info.phase, plan, options);
+        }))
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+/// No lqc operation is left that could say how to make a weight: write the
+/// bytes beside the IR.
+llvm::Error Compiler::writeLowered() {
+  SmallString<128> sidecar(output);
+  llvm::sys::path::replace_extension(sidecar, ".lqcw");
+  Payload weights = Payload::ofScheduled(*scheduled, model.root,
+                                         session.threads());
+  if (llvm::Error error = weights.writeSidecar(sidecar, *model.module))
+    return error;
+  // The sidecar's place is relative to the output's folder already.
+  Attribute places = (*model.module)->getAttr(kPayloadAttrName);
+  (*model.module)->removeAttr(kPayloadAttrName);
+  std::string folder = llvm::sys::path::parent_path(output).str();
+  rebasePaths(*model.module, model.root, folder);
+  model.root = folder;
+  (*model.module)->setAttr(kPayloadAttrName, places);
+  if (llvm::Error error = writeModule(model, output)) {
+    llvm::sys::fs::remove(sidecar);
+    return error;
+  }
+  return llvm::Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// The executable
+//===----------------------------------------------------------------------===//
+
+/// Before the long work, because a tokenizer that is not understood ends it.
+llvm::Error Compiler::buildTokenizer() {
+  ModelAttr attribute =
+      (*model.module)->getAttrOfType<ModelAttr>(kModelAttrName);
+  if (!attribute)
+    return makeError("{0}: the module must have the attribute {1}",
+                     options.model, kModelAttrName);
+  if (attribute.getTokenizer().empty() || options.tokenizer == "none")
+    return llvm::Error::success();
+  SpecialTokens special;
+  if (attribute.getBos() >= 0)
+    special.bos = attribute.getBos();
+  special.eos.assign(attribute.getEos().asArrayRef().begin(),
+                     attribute.getEos().asArrayRef().end());
+  SmallString<128> folder(model.root);
+  if (attribute.getTokenizer() != ".")
+    llvm::sys::path::append(folder, attribute.getTokenizer());
+  llvm::Expected<std::optional<std::vector<char>>> tables =
+      buildTokenizerTables(folder, attribute.getVocabulary(), special);
+  if (!tables)
+    return errorWithHint(llvm::toString(tables.takeError()),
+                         "--tokenizer=none, for an executable that takes token "
+                         "ids");
+  tokenizer = std::move(*tables);
+  return llvm::Error::success();
+}
+
+llvm::Error Compiler::writeSections(PayloadWriter &writer) {
+  if (llvm::Error error = payload->writeTo(writer))
+    return error;
+  uint64_t bytes = payload->bytes();
+  std::string info = infoJson(*model.module, bytes);
+  std::string summary = summaryText(*model.module, bytes);
+  std::pair<runtime::Section, ArrayRef<char>> sections[] = {
+      {runtime::TokenizerTables,
+       tokenizer ? ArrayRef<char>(*tokenizer) : ArrayRef<char>()},
+      {runtime::Info, ArrayRef<char>(info.data(), info.size())},
+      {runtime::Summary, ArrayRef<char>(summary.data(), summary.size())}};
+  for (auto [section, contents] : sections) {
+    writer.beginSection(section);
+    if (llvm::Error error = writer.write(contents))
+      return error;
+    if (llvm::Error error = writer.endSection())
+      return error;
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error Compiler::link() {
+  if (scheduled) {
+    payload = Payload::ofScheduled(*scheduled, model.root, session.threads());
+  } else {
+    llvm::Expected<Payload> lowered =
+        Payload::ofLowered(*model.module, model.root, session.threads());
+    if (!lowered)
+      return prefixError(options.model, lowered.takeError());
+    payload = std::move(*lowered);
+  }
+  SmallVector<char, 0> object;
+  if (llvm::Error error = timed("code", [&]() -> llvm::Error {
+        auto compiled = compileToObject(*model.module);
+        if (!compiled)
+          return compiled.takeError();
+        object = std::move(*compiled);
+        return llvm::Error::success();
+      }))
+    return error;
+  return timed("link", [&] {
+    return linkExecutable(
+        object,
+        [&](PayloadWriter &writer) { return writeSections(writer); }, output);
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// After the work
+//===----------------------------------------------------------------------===//
+
+llvm::Error Compiler::report() {
+  if (options.stats) {
+    Table table({"phase", "seconds"});
+    for (const auto &[name, seconds] : times)
+      table.addRow({name, formatFixed(seconds, 3)});
+    table.print(llvm::errs());
+    llvm::errs() << "peak memory: " << formatBytes(memory.bytes())
+                 << " (RssAnon)\n";
+  }
+  if (output == "-")
+    return llvm::Error::success();
+  if (std::optional<BitsReport> bits = bitsOf(*model.module)) {
+    printBits(*bits, out);
+    out << "\n";
+  }
+  uint64_t size = 0;
+  if (std::error_code code = llvm::sys::fs::file_size(output, size))
+    return makeError("{0}: {1}", output, code.message());
+  out << "wrote " << output << " (" << formatBytes(size);
+  if (payload)
+    out << ", weights " << formatBytes(payload->bytes());
+  out << ")\n";
+  return llvm::Error::success();
+}
+
+llvm::Error Compiler::run() {
+  if (llvm::Error error = checkOptions())
+    return error;
+  if (llvm::Error error =
+          timed(plan.isDirectory ? "import" : "read", [&] { return load(); }))
+    return error;
+  if (plan.to == Phase::Link)
+    if (llvm::Error error = buildTokenizer())
+      return error;
+  if (llvm::Error error = runPhases())
+    return error;
+  llvm::Error error =
+      plan.to == Phase::Link ? link()
+      : plan.to == Phase::Lower
+          ? timed("write", [&] { return writeLowered(); })
+          : timed("write", [&] { return writeModule(model, output); });
+  if (error)
+    return error;
+  return report();
+}
+
+llvm::Error lqc::compile(const CompileOptions &options,
+                         llvm::raw_ostream &out) {
+  llvm::Expected<unsigned> threads = parseThreads(options.threads);
+  if (!threads)
+    return threads.takeError();
+  return Compiler(options, *threads, out).run();
+}

@@ -1,0 +1,228 @@
+//===- Facts.cpp - what a module says of how it was made ------------------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Driver/Facts.h"
+
+#include "lqc/Support/Hash.h"
+#include "lqc/Support/MappedFile.h"
+#include "lqc/Support/Table.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace lqc;
+namespace json = llvm::json;
+
+//===----------------------------------------------------------------------===//
+// Recording
+//===----------------------------------------------------------------------===//
+
+llvm::Error lqc::recordInputs(ModuleOp module, StringRef directory) {
+  NamedAttrList hashes;
+  Builder builder(module.getContext());
+  for (StringRef name : {"config.json", "tokenizer.json"}) {
+    SmallString<128> path(directory);
+    llvm::sys::path::append(path, name);
+    if (!llvm::sys::fs::exists(path))
+      continue;
+    llvm::Expected<MappedFile> file = MappedFile::open(path);
+    if (!file)
+      return file.takeError();
+    hashes.set(name, builder.getStringAttr(contentHash(file->bytes())));
+  }
+  for (WeightOp weight : module.getOps<WeightOp>())
+    if (FileAttr file =
+            dyn_cast_or_null<FileAttr>(weight.getValue().value_or(Attribute())))
+      hashes.set(file.getPath(), builder.getStringAttr(file.getHeader()));
+  module->setAttr(kInputsAttrName, hashes.getDictionary(module.getContext()));
+  return llvm::Error::success();
+}
+
+/// True if a function rounds activations at run time.
+static bool hasIntegerActivations(ModuleOp module) {
+  return module
+      .walk([](QuantizeOp op) {
+        return op->getParentOfType<func::FuncOp>() ? WalkResult::interrupt()
+                                                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+void lqc::recordQuantization(ModuleOp module, const ModelOptions &options) {
+  Builder builder(module.getContext());
+  auto orFloat = [](StringRef scheme) {
+    return scheme.empty() ? "float" : scheme;
+  };
+  auto text = [&](StringRef name, StringRef value) {
+    return builder.getNamedAttr(name, builder.getStringAttr(value));
+  };
+  SmallVector<StringRef> overrides(options.overrides.begin(),
+                                   options.overrides.end());
+  module->setAttr(
+      kOptionsAttrName,
+      builder.getDictionaryAttr(
+          {text("quantize", orFloat(options.quantize)),
+           text("embedding", orFloat(options.embedding)),
+           text("head", orFloat(options.head)),
+           text("clip", options.clip.empty() ? "none" : options.clip),
+           text("activations", hasIntegerActivations(module) ? "int8" : "f32"),
+           builder.getNamedAttr("overrides",
+                                builder.getStrArrayAttr(overrides))}));
+  module->setAttr(kBitsAttrName,
+                  BitsReport::of(module).toAttribute(module.getContext()));
+}
+
+std::optional<BitsReport> lqc::bitsOf(ModuleOp module) {
+  return BitsReport::fromAttribute(module->getAttr(kBitsAttrName));
+}
+
+//===----------------------------------------------------------------------===//
+// The table
+//===----------------------------------------------------------------------===//
+
+static std::vector<std::string> bitsRow(StringRef name,
+                                        const WeightTotals &totals) {
+  return {name.str(),
+          std::to_string(totals.tensors),
+          formatCount(totals.elements),
+          totals.typesText(),
+          formatFixed(totals.bitsPerWeight(), 3),
+          formatBytes(totals.bytes)};
+}
+
+void lqc::printBits(const BitsReport &bits, llvm::raw_ostream &out) {
+  Table table({"weights", "tensors", "count", "type", "bits/weight", "size"});
+  for (int i = 0; i < kWeightClasses; ++i) {
+    WeightClass weightClass = WeightClass(i);
+    if (bits.of(weightClass).tensors)
+      table.addRow(
+          bitsRow(weightClassName(weightClass), bits.of(weightClass)));
+    else if (weightClass == WeightClass::Head && bits.headIsEmbedding)
+      table.addRow({"head", "0", "0", "the embedding", "-", "-"});
+  }
+  table.addRule();
+  table.addRow(bitsRow("all", bits.total()));
+  table.print(out);
+}
+
+//===----------------------------------------------------------------------===//
+// JSON
+//===----------------------------------------------------------------------===//
+
+static json::Object totalsJson(const WeightTotals &totals) {
+  json::Object types;
+  for (const auto &[name, count] : totals.types)
+    types[name] = count;
+  return json::Object{{"tensors", totals.tensors},
+                      {"weights", totals.elements},
+                      {"bytes", totals.bytes},
+                      {"bits_per_weight", totals.bitsPerWeight()},
+                      {"types", std::move(types)}};
+}
+
+json::Object lqc::bitsJson(const BitsReport &bits) {
+  json::Object result;
+  for (int i = 0; i < kWeightClasses; ++i)
+    result[weightClassName(WeightClass(i))] = totalsJson(bits.classes[i]);
+  result["head_is_embedding"] = bits.headIsEmbedding;
+  return result;
+}
+
+static json::Value toJson(Attribute attribute) {
+  if (StringAttr text = dyn_cast<StringAttr>(attribute))
+    return json::Value(json::fixUTF8(text.getValue()));
+  if (DictionaryAttr entries = dyn_cast<DictionaryAttr>(attribute)) {
+    json::Object object;
+    for (NamedAttribute entry : entries)
+      object[json::fixUTF8(entry.getName().strref())] =
+          toJson(entry.getValue());
+    return object;
+  }
+  if (ArrayAttr elements = dyn_cast<ArrayAttr>(attribute)) {
+    json::Array array;
+    for (Attribute element : elements)
+      array.push_back(toJson(element));
+    return array;
+  }
+  return nullptr;
+}
+
+std::string lqc::infoJson(ModuleOp module, uint64_t weightsBytes) {
+  json::Object info{{"lqc", LQC_VERSION},
+                    {"cache", "f32"},
+                    {"weights_bytes", weightsBytes}};
+  if (ModelAttr model = module->getAttrOfType<ModelAttr>(kModelAttrName)) {
+    info["family"] = json::fixUTF8(model.getFamily());
+    info["vocabulary"] = model.getVocabulary();
+    info["context"] = model.getContextLength();
+  }
+  if (TargetAttr target = module->getAttrOfType<TargetAttr>(kTargetAttrName)) {
+    info["cpu"] = json::fixUTF8(target.getCpu());
+    info["features"] = json::fixUTF8(target.getFeatures());
+  }
+  if (DictionaryAttr options =
+          module->getAttrOfType<DictionaryAttr>(kOptionsAttrName))
+    for (NamedAttribute option : options)
+      info[json::fixUTF8(option.getName().strref())] =
+          toJson(option.getValue());
+  if (Attribute inputs = module->getAttr(kInputsAttrName))
+    info["inputs"] = toJson(inputs);
+  if (std::optional<BitsReport> bits = bitsOf(module)) {
+    info["parameters"] = bits->parameters;
+    info["bits_per_weight"] = bits->of(WeightClass::Layers).bitsPerWeight();
+    info["bits_per_weight_total"] = bits->total().bitsPerWeight();
+    info["weights"] = bitsJson(*bits);
+  }
+  std::string text;
+  llvm::raw_string_ostream(text)
+      << llvm::formatv("{0:2}", json::Value(std::move(info))) << "\n";
+  return text;
+}
+
+//===----------------------------------------------------------------------===//
+// Text
+//===----------------------------------------------------------------------===//
+
+static StringRef optionText(ModuleOp module, StringRef name) {
+  DictionaryAttr options =
+      module->getAttrOfType<DictionaryAttr>(kOptionsAttrName);
+  StringAttr text =
+      options ? options.getAs<StringAttr>(name) : StringAttr();
+  return text ? text.getValue() : "unknown";
+}
+
+std::string lqc::summaryText(ModuleOp module, uint64_t weightsBytes) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  std::optional<BitsReport> bits = bitsOf(module);
+  if (ModelAttr model = module->getAttrOfType<ModelAttr>(kModelAttrName)) {
+    out << "model:       " << model.getFamily();
+    if (bits)
+      out << ", " << formatCount(bits->parameters) << " parameters";
+    out << "\nvocabulary:  " << model.getVocabulary()
+        << "\ncontext:     " << model.getContextLength() << "\n";
+  }
+  if (module->hasAttr(kOptionsAttrName))
+    out << "quantize:    " << optionText(module, "quantize") << " (embedding "
+        << optionText(module, "embedding") << ", head "
+        << optionText(module, "head") << ", clip "
+        << optionText(module, "clip") << ")\nactivations: "
+        << optionText(module, "activations") << ", cache f32\n";
+  if (TargetAttr target = module->getAttrOfType<TargetAttr>(kTargetAttrName))
+    out << "cpu:         " << target.getCpu() << "\n";
+  out << "weights:     " << formatBytes(weightsBytes) << "\n"
+      << "compiler:    lqc " << LQC_VERSION << "\n";
+  if (bits) {
+    out << "\n";
+    printBits(*bits, out);
+  }
+  return text;
+}

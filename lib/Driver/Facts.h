@@ -1,0 +1,59 @@
+//===- Facts.h - what a module says of how it was made ----------*- C++ -*-===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Facts are attributes of the module, recorded by the phase that knows them, so
+// that a compilation in several steps ends in the same bytes as one in one go:
+//
+//   lqc.inputs   after import: hashes of the files that the model comes from
+//   lqc.options  after quantize: what was asked for, normalised
+//   lqc.bits     after quantize: what the weights cost
+//   lqc.payload  after lower: where the bytes of the payload are, in order
+//
+// No paths, times or names of machines.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LQC_LIB_DRIVER_FACTS_H
+#define LQC_LIB_DRIVER_FACTS_H
+
+#include "lqc/Driver/Driver.h"
+#include "passes/Quantize/BitsReport.h"
+
+#include "llvm/Support/JSON.h"
+
+namespace lqc {
+
+inline constexpr llvm::StringLiteral kInputsAttrName = "lqc.inputs";
+inline constexpr llvm::StringLiteral kOptionsAttrName = "lqc.options";
+inline constexpr llvm::StringLiteral kBitsAttrName = "lqc.bits";
+inline constexpr llvm::StringLiteral kPayloadAttrName = "lqc.payload";
+
+/// After import: config.json and tokenizer.json by their content, safetensors
+/// files by their headers.
+llvm::Error recordInputs(mlir::ModuleOp module, llvm::StringRef directory);
+
+/// After quantize.
+void recordQuantization(mlir::ModuleOp module, const ModelOptions &options);
+
+/// The report of lqc.bits, or nothing.
+std::optional<BitsReport> bitsOf(mlir::ModuleOp module);
+
+/// The table that a compilation ends with.
+void printBits(const BitsReport &bits, llvm::raw_ostream &out);
+
+/// The sections Info (one JSON object) and Summary (text) of an executable.
+/// `weightsBytes`: of its weights section.
+std::string infoJson(mlir::ModuleOp module, uint64_t weightsBytes);
+std::string summaryText(mlir::ModuleOp module, uint64_t weightsBytes);
+
+/// {"layers": {"tensors": …, "weights": …, "bytes": …, "bits_per_weight": …},
+/// …}.
+llvm::json::Object bitsJson(const BitsReport &bits);
+
+} // namespace lqc
+
+#endif // LQC_LIB_DRIVER_FACTS_H

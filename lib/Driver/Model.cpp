@@ -1,0 +1,253 @@
+//===- Model.cpp - a model on its way through the phases ------------------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Driver/Model.h"
+
+#include "lib/Driver/Facts.h"
+#include "lib/Driver/Paths.h"
+#include "lqc/Import/Safetensors/Importer.h"
+#include "lqc/Support/Error.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+using namespace mlir;
+using namespace lqc;
+
+//===----------------------------------------------------------------------===//
+// Options
+//===----------------------------------------------------------------------===//
+
+llvm::Error lqc::errorWithHint(const Twine &message, const Twine &hint) {
+  return makeError("{0}\ntry: {1}", message.str(), hint.str());
+}
+
+llvm::Expected<int64_t> lqc::parseNumber(StringRef option, StringRef text,
+                                         int64_t minimum, int64_t maximum) {
+  int64_t value;
+  if (text.getAsInteger(10, value) || value < minimum || value > maximum)
+    return makeError("{0} must be a whole number from {1} to {2}, got: {3}",
+                     option, minimum, maximum, quote(text));
+  return value;
+}
+
+llvm::Expected<unsigned> lqc::parseThreads(StringRef text) {
+  if (text.empty())
+    return 0u;
+  llvm::Expected<int64_t> number = parseNumber("--threads", text, 1, 1024);
+  if (!number)
+    return number.takeError();
+  return unsigned(*number);
+}
+
+static llvm::Expected<Clip> parseClip(StringRef text) {
+  if (text.empty() || text == "none")
+    return Clip::none;
+  if (text == "least-squares")
+    return Clip::least_squares;
+  return makeError("--clip must be none or least-squares, got: {0}",
+                   quote(text));
+}
+
+static llvm::Expected<ActivationType> parseActivations(StringRef text) {
+  if (text.empty() || text == "int8")
+    return ActivationType::Int8;
+  if (text == "f32")
+    return ActivationType::F32;
+  return makeError("--activations must be f32 or int8, got: {0}", quote(text));
+}
+
+static llvm::Expected<QuantizeOptions>
+makeQuantizeOptions(Session &session, const ModelOptions &options) {
+  QuantizeOptions result;
+  const std::tuple<StringRef, StringRef, std::string &> schemes[] = {
+      {"--quantize", options.quantize, result.weights.scheme},
+      {"--embedding", options.embedding, result.weights.embedding},
+      {"--head", options.head, result.weights.head}};
+  for (auto [option, text, target] : schemes) {
+    llvm::Expected<SchemeAttr> scheme =
+        parseWeightScheme(session.context(), text);
+    if (!scheme)
+      return prefixError(option, scheme.takeError());
+    target = text.str();
+  }
+  result.weights.overrides.assign(options.overrides.begin(),
+                                  options.overrides.end());
+  result.weights.strict = options.strict;
+  llvm::Expected<Clip> clip = parseClip(options.clip);
+  if (!clip)
+    return clip.takeError();
+  result.weights.clip = *clip;
+  llvm::Expected<ActivationType> activations =
+      parseActivations(options.activations);
+  if (!activations)
+    return activations.takeError();
+  result.activations = *activations;
+  return result;
+}
+
+/// An option without effect is a misunderstanding: say so.
+static llvm::Error checkQuantizeIsUsed(const ModelOptions &options,
+                                       const Plan &plan) {
+  if (plan.runs(Phase::Quantize))
+    return llvm::Error::success();
+  const std::pair<StringRef, bool> given[] = {
+      {"--quantize", !options.quantize.empty()},
+      {"--quantize-override", !options.overrides.empty()},
+      {"--embedding", !options.embedding.empty()},
+      {"--head", !options.head.empty()},
+      {"--clip", !options.clip.empty()},
+      {"--activations", !options.activations.empty()}};
+  for (auto [option, isGiven] : given)
+    if (isGiven)
+      return makeError("{0} is for the quantize phase, which does not run from "
+                       "{1} to {2}",
+                       option, phaseName(plan.from), phaseName(plan.to));
+  return llvm::Error::success();
+}
+
+/// Finds out what the model is and which phases it goes through.
+static llvm::Error planPhases(const ModelOptions &options, Phase defaultTo,
+                              Plan &plan) {
+  llvm::sys::fs::file_status status;
+  if (std::error_code code = llvm::sys::fs::status(options.model, status))
+    return makeError("{0}: {1}", options.model, code.message());
+  plan.isDirectory = llvm::sys::fs::is_directory(status);
+  StringRef ending = llvm::sys::path::extension(options.model);
+  if (!plan.isDirectory && ending != ".mlir" && ending != ".mlirbc")
+    return makeError("{0}: a model must be a Hugging Face directory or a .mlir "
+                     "file",
+                     options.model);
+  if (!plan.isDirectory && options.compileFrom.empty())
+    return errorWithHint(options.model +
+                             ": for IR, the phase that it is after must be "
+                             "given",
+                         "--compile-from=import");
+  plan.to = defaultTo;
+  for (auto [text, phase] : {std::pair(&options.compileFrom, &plan.from),
+                             std::pair(&options.compileTo, &plan.to)}) {
+    if (text->empty())
+      continue;
+    llvm::Expected<Phase> parsed = parsePhase(*text);
+    if (!parsed)
+      return parsed.takeError();
+    *phase = *parsed;
+  }
+  if (plan.isDirectory && plan.from != Phase::Import)
+    return makeError("{0}: --compile-from={1} is for .mlir files: a directory "
+                     "starts with import",
+                     options.model, phaseName(plan.from));
+  if (plan.from > plan.to || (plan.from == plan.to && !plan.isDirectory))
+    return makeError("--compile-to={0} must come behind --compile-from={1}",
+                     phaseName(plan.to), phaseName(plan.from));
+  return llvm::Error::success();
+}
+
+llvm::Expected<Plan> lqc::makePlan(Session &session,
+                                   const ModelOptions &options,
+                                   Phase defaultTo) {
+  Plan plan;
+  if (llvm::Error error = planPhases(options, defaultTo, plan))
+    return error;
+  if (llvm::Error error = checkQuantizeIsUsed(options, plan))
+    return error;
+  llvm::Expected<QuantizeOptions> quantize =
+      makeQuantizeOptions(session, options);
+  if (!quantize)
+    return quantize.takeError();
+  plan.phases.quantize = *quantize;
+  if (options.context.empty())
+    return plan;
+  if (!plan.isDirectory)
+    return makeError("--context is for directories: the IR of {0} has one",
+                     options.model);
+  llvm::Expected<int64_t> context =
+      parseNumber("--context", options.context, 1, INT32_MAX);
+  if (!context)
+    return context.takeError();
+  plan.context = *context;
+  return plan;
+}
+
+//===----------------------------------------------------------------------===//
+// Reading, running, writing
+//===----------------------------------------------------------------------===//
+
+static llvm::Expected<Model> importDirectory(Session &session,
+                                             const ModelOptions &options,
+                                             const Plan &plan) {
+  llvm::Expected<OwningOpRef<ModuleOp>> module =
+      importSafetensors(session.context(), options.model, {plan.context});
+  if (!module)
+    return module.takeError();
+  if (llvm::Error error = recordInputs(**module, options.model))
+    return error;
+  return Model{std::move(*module), options.model};
+}
+
+llvm::Expected<Model> lqc::loadModel(Session &session,
+                                     const ModelOptions &options,
+                                     const Plan &plan) {
+  if (plan.isDirectory)
+    return importDirectory(session, options, plan);
+  llvm::Expected<OwningOpRef<ModuleOp>> module = session.parse(options.model);
+  if (!module)
+    return module.takeError();
+  StringRef folder = llvm::sys::path::parent_path(options.model);
+  // The weight store reads below one folder only. The user named this file, so
+  // the folder may be one that holds both it and the checkpoint.
+  Model model = {std::move(*module), folder.empty() ? "." : folder.str()};
+  std::string root = commonFolder(*model.module, model.root);
+  rebasePaths(*model.module, model.root, root);
+  model.root = root;
+  return model;
+}
+
+llvm::Error lqc::runPhase(Session &session, const Model &model, Phase phase,
+                          const Plan &plan, const ModelOptions &options) {
+  if (llvm::Error error = session.runPhase(*model.module, phase, plan.phases))
+    return error;
+  if (phase == Phase::Quantize)
+    recordQuantization(*model.module, options);
+  return llvm::Error::success();
+}
+
+std::string lqc::modelName(StringRef path) {
+  SmallString<128> absolute(path);
+  (void)llvm::sys::fs::make_absolute(absolute);
+  llvm::sys::path::remove_dots(absolute, /*remove_dot_dot=*/true);
+  StringRef name = llvm::sys::path::filename(absolute);
+  if (!name.consume_back(".mlir"))
+    name.consume_back(".mlirbc");
+  return name.empty() || name == "/" ? "model" : name.str();
+}
+
+llvm::Error lqc::writeModule(const Model &model, StringRef path) {
+  ModuleOp module = model.module.get();
+  rebasePaths(module, model.root,
+              path == "-" ? "." : llvm::sys::path::parent_path(path));
+  if (path == "-") {
+    module.print(llvm::outs());
+    return llvm::Error::success();
+  }
+  llvm::Expected<llvm::sys::fs::TempFile> file =
+      llvm::sys::fs::TempFile::create(path + ".%%%%%%.tmp");
+  if (!file)
+    return prefixError(path, file.takeError());
+  llvm::raw_fd_ostream stream(file->FD, /*shouldClose=*/false);
+  module.print(stream);
+  stream.flush();
+  std::error_code failure = stream.error();
+  stream.clear_error();
+  if (failure) {
+    llvm::consumeError(file->discard());
+    return makeError("{0}: cannot write: {1}", path, failure.message());
+  }
+  if (llvm::Error error = file->keep(path))
+    return prefixError(path, std::move(error));
+  return llvm::Error::success();
+}

@@ -1,0 +1,69 @@
+//===- Model.h - a model on its way through the phases ----------*- C++ -*-===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LQC_LIB_DRIVER_MODEL_H
+#define LQC_LIB_DRIVER_MODEL_H
+
+#include "lib/Driver/Session.h"
+#include "lqc/Driver/Driver.h"
+
+#include "mlir/IR/OwningOpRef.h"
+
+namespace lqc {
+
+/// Options after they were checked.
+struct Plan {
+  Phase from = Phase::Import; ///< done already, or to be done by the importer
+  Phase to = Phase::Link;
+  bool isDirectory = false; ///< the model is a checkpoint
+  std::optional<int64_t> context;
+  PhaseOptions phases;
+
+  bool runs(Phase phase) const { return phase > from && phase <= to; }
+};
+
+/// Checks options that have to do with a model. `defaultTo`: the last phase if
+/// --compile-to is not given.
+llvm::Expected<Plan> makePlan(Session &session, const ModelOptions &options,
+                              Phase defaultTo);
+
+/// Reads a whole number from `minimum` to `maximum`. `option`: its name, for
+/// the message.
+llvm::Expected<int64_t> parseNumber(llvm::StringRef option,
+                                    llvm::StringRef text, int64_t minimum,
+                                    int64_t maximum);
+
+/// The number of --threads; 0 if it was not given.
+llvm::Expected<unsigned> parseThreads(llvm::StringRef text);
+
+/// "message" and, on a line of its own, "try: hint".
+llvm::Error errorWithHint(const llvm::Twine &message, const llvm::Twine &hint);
+
+/// A module and the folder that its `#lqc.file` paths are relative to.
+struct Model {
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::string root;
+};
+
+/// Imports a directory, or parses a file.
+llvm::Expected<Model> loadModel(Session &session, const ModelOptions &options,
+                                const Plan &plan);
+
+/// Runs one phase and records on the module what --info will say about it.
+llvm::Error runPhase(Session &session, const Model &model, Phase phase,
+                     const Plan &plan, const ModelOptions &options);
+
+/// The model's name: of its folder, or of its file without the ending.
+std::string modelName(llvm::StringRef path);
+
+/// Writes the module as text to `path` ("-": stdout), with paths relative to
+/// the folder of `path`. The file appears complete or not at all.
+llvm::Error writeModule(const Model &model, llvm::StringRef path);
+
+} // namespace lqc
+
+#endif // LQC_LIB_DRIVER_MODEL_H

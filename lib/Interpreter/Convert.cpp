@@ -1,0 +1,155 @@
+//===- Convert.cpp - elements of files to floats and back -----------------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Convert.h"
+
+#include <bit>
+#include <cstring>
+
+using namespace lqc;
+
+//===----------------------------------------------------------------------===//
+// Formats
+//===----------------------------------------------------------------------===//
+
+// Not those of lqc/Numerics/Half.h: a call for each element is too slow here.
+static float floatFromBrain(uint16_t bits) {
+  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+}
+
+static uint16_t brainFromFloat(float value) {
+  uint32_t bits = std::bit_cast<uint32_t>(value);
+  uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  // Rounding up a NaN could carry into infinity: keep it a quiet NaN.
+  uint32_t nan = (bits >> 16) | 0x40;
+  return (bits & 0x7fffffff) > 0x7f800000 ? nan : rounded;
+}
+
+void lqc::floatsFromElements(const char *elements, FloatFormat format,
+                             int64_t count, float *floats) {
+  if (format == FloatFormat::F32) {
+    std::memcpy(floats, elements, count * 4);
+    return;
+  }
+  if (format == FloatFormat::F16) {
+    for (int64_t i = 0; i < count; ++i) {
+      _Float16 half;
+      std::memcpy(&half, elements + 2 * i, 2);
+      floats[i] = static_cast<float>(half);
+    }
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    uint16_t bits;
+    std::memcpy(&bits, elements + 2 * i, 2);
+    floats[i] = floatFromBrain(bits);
+  }
+}
+
+void lqc::elementsFromFloats(const float *floats, FloatFormat format,
+                             int64_t count, char *elements) {
+  if (format == FloatFormat::F32) {
+    std::memcpy(elements, floats, count * 4);
+    return;
+  }
+  if (format == FloatFormat::F16) {
+    for (int64_t i = 0; i < count; ++i) {
+      _Float16 half = static_cast<_Float16>(floats[i]);
+      std::memcpy(elements + 2 * i, &half, 2);
+    }
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) {
+    uint16_t bits = brainFromFloat(floats[i]);
+    std::memcpy(elements + 2 * i, &bits, 2);
+  }
+}
+
+void lqc::roundFloats(float *floats, FloatFormat format, int64_t count) {
+  if (format == FloatFormat::F16)
+    for (int64_t i = 0; i < count; ++i)
+      floats[i] = static_cast<float>(static_cast<_Float16>(floats[i]));
+  if (format == FloatFormat::BF16)
+    for (int64_t i = 0; i < count; ++i)
+      floats[i] = floatFromBrain(brainFromFloat(floats[i]));
+}
+
+//===----------------------------------------------------------------------===//
+// Numbers that cannot be used
+//===----------------------------------------------------------------------===//
+
+/// Elements at the front of `elements` before one whose exponent is all ones.
+template <typename Bits>
+static int64_t finitePrefix(const char *elements, int64_t count,
+                            Bits exponent) {
+  constexpr int64_t kBlock = 4096;
+  for (int64_t block = 0; block < count; block += kBlock) {
+    int64_t end = block + kBlock < count ? block + kBlock : count;
+    // One block without a branch, so that it is vectorised.
+    Bits found = 0;
+    for (int64_t i = block; i < end; ++i) {
+      Bits bits;
+      std::memcpy(&bits, elements + i * sizeof(Bits), sizeof(Bits));
+      found |= (bits & exponent) == exponent;
+    }
+    if (!found)
+      continue;
+    for (int64_t i = block;; ++i) {
+      Bits bits;
+      std::memcpy(&bits, elements + i * sizeof(Bits), sizeof(Bits));
+      if ((bits & exponent) == exponent)
+        return i;
+    }
+  }
+  return -1;
+}
+
+int64_t lqc::firstNotFinite(const char *elements, FloatFormat format,
+                            int64_t count) {
+  switch (format) {
+  case FloatFormat::F32:
+    return finitePrefix<uint32_t>(elements, count, 0x7f800000);
+  case FloatFormat::F16:
+    return finitePrefix<uint16_t>(elements, count, 0x7c00);
+  case FloatFormat::BF16:
+    return finitePrefix<uint16_t>(elements, count, 0x7f80);
+  }
+  return -1;
+}
+
+//===----------------------------------------------------------------------===//
+// Random numbers
+//===----------------------------------------------------------------------===//
+
+/// The output function of SplitMix64 (Steele, Lea and Flood 2014).
+static uint64_t mix(uint64_t z) {
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+  return z ^ (z >> 31);
+}
+
+// Element i is the sum of twelve uniform 16-bit integers (Irwin-Hall), which
+// come from words 3i to 3i + 2 of SplitMix64. The sum of n uniform numbers of
+// 0 to 65535 has variance n (2^32 - 1) / 12: a deviation of 2^16 but for 1e-10.
+// Integers and one product: no library's logarithm can differ.
+void lqc::normalNumbers(uint64_t seed, double deviation, int64_t first,
+                        int64_t count, float *numbers) {
+  constexpr uint64_t kGamma = 0x9e3779b97f4a7c15ULL;
+  constexpr int64_t kMean = 12 * 65535 / 2;
+  const uint64_t start = mix(seed + kGamma);
+  const double scale = deviation / 65536.0;
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t sum = 0;
+    for (uint64_t word = 0; word < 3; ++word) {
+      uint64_t counter = 3 * static_cast<uint64_t>(first + i) + word + 1;
+      uint64_t bits = mix(start + counter * kGamma);
+      sum += (bits & 0xffff) + ((bits >> 16) & 0xffff) +
+             ((bits >> 32) & 0xffff) + (bits >> 48);
+    }
+    numbers[i] = static_cast<float>(static_cast<double>(sum - kMean) * scale);
+  }
+}

@@ -1,0 +1,52 @@
+//===- WeightOps.cpp - what the operations on weights mean ----------------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Machine.h"
+
+using namespace lqc;
+
+static llvm::Error getWeight(GetWeightOp op, Frame &frame) {
+  llvm::Expected<TensorValue> value = frame.machine.weight(op);
+  if (!value)
+    return value.takeError();
+  frame.set(op, std::move(*value));
+  return llvm::Error::success();
+}
+
+static llvm::Error quantizeMatrix(QuantizeOp op, Frame &frame) {
+  const TensorValue &input = frame.get(op.getInput());
+  ClipSearch clip = op.getClip() == Clip::least_squares
+                        ? ClipSearch::LeastSquares
+                        : ClipSearch::None;
+  llvm::Expected<QuantizedTensor> result =
+      quantize(input.floats(), input.shape()[0], input.shape()[1],
+               schemeOf(op.getType()).getValue(), clip, frame.machine.threads);
+  if (!result)
+    return opError(op, "{0}", llvm::toString(result.takeError()));
+  frame.set(op, TensorValue::ofQuantized(std::move(*result)));
+  return llvm::Error::success();
+}
+
+static llvm::Error dequantizeMatrix(DequantizeOp op, Frame &frame) {
+  const TensorValue &input = frame.get(op.getInput());
+  frame.set(op, TensorValue::ofFloats(TensorValue::Shape(input.shape()),
+                                      input.floats()));
+  return llvm::Error::success();
+}
+
+/// Packing changes bytes, never values.
+static llvm::Error packMatrix(PackOp op, Frame &frame) {
+  frame.set(op, frame.get(op.getInput()));
+  return llvm::Error::success();
+}
+
+void lqc::addWeightOps(OpTable &table) {
+  addOp<GetWeightOp>(table, getWeight);
+  addOp<QuantizeOp>(table, quantizeMatrix);
+  addOp<DequantizeOp>(table, dequantizeMatrix);
+  addOp<PackOp>(table, packMatrix);
+}

@@ -1,0 +1,122 @@
+//===- Executable.cpp - the whole program behind main() -------------------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lqc/Runtime/Executable.h"
+
+#include "lqc/Runtime/CpuFeatures.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+namespace lqc::runtime {
+
+int Executable::fail(std::string_view message) const {
+  std::fprintf(stderr, "%s: %.*s\n", name.c_str(), int(message.size()),
+               message.data());
+  return 1;
+}
+
+static std::string baseName(const char *path) {
+  if (!path || !*path)
+    return "model";
+  const char *slash = std::strrchr(path, '/');
+  return slash && slash[1] ? slash + 1 : path;
+}
+
+/// What does not fit between the code and the payload, or "".
+static std::string modelProblem(const Executable &executable) {
+  const struct lqc_model &model = executable.model;
+  if (model.version != LQC_MODEL_VERSION)
+    return "code of the model: version must be " +
+           std::to_string(LQC_MODEL_VERSION) +
+           ", got: " + std::to_string(model.version);
+  const uint64_t found = executable.payload.bytes(Section::Weights);
+  if (found != uint64_t(model.weights_bytes))
+    return "payload section weights: size must be " +
+           std::to_string(model.weights_bytes) +
+           ", got: " + std::to_string(found);
+  return {};
+}
+
+static bool openTokenizer(Executable &executable, std::string &error) {
+  const PayloadFile &payload = executable.payload;
+  if (!payload.bytes(Section::TokenizerTables))
+    return true;
+  executable.tokenizer =
+      Tokenizer::open(payload.data(Section::TokenizerTables),
+                      payload.bytes(Section::TokenizerTables), error);
+  if (!executable.tokenizer)
+    error = "payload section tokenizer: " + error;
+  return executable.tokenizer != nullptr;
+}
+
+/// Takes all memory and threads that the step functions need.
+static bool startSession(Executable &executable, std::string &error) {
+  const Options &options = executable.options;
+  const int64_t limit = executable.model.context;
+  const int64_t context = options.context.value_or(limit);
+  if (context > limit) {
+    error = "-c must be at most the context compiled in, got: " +
+            std::to_string(context) + " > " + std::to_string(limit);
+    return false;
+  }
+  const int threads = options.threads ? options.threads : availableProcessors();
+  executable.pool = lqc_pool::create(threads, error);
+  if (!executable.pool)
+    return false;
+  executable.payload.readAhead();
+  executable.session = Session::create(
+      executable.model, executable.payload.data(Section::Weights),
+      *executable.pool, context, error);
+  return executable.session != nullptr;
+}
+
+static int run(Executable &executable) {
+  const Mode mode = executable.options.mode;
+  if (mode == Mode::Info)
+    return info(executable);
+  if (mode == Mode::Verify)
+    return verify(executable);
+  std::string error;
+  if (!openTokenizer(executable, error) || !startSession(executable, error))
+    return executable.fail(error);
+  switch (mode) {
+  case Mode::Logits:
+    return writeLogits(executable);
+  case Mode::Perplexity:
+    return perplexity(executable);
+  case Mode::Bench:
+    return bench(executable);
+  default:
+    return generate(executable);
+  }
+}
+
+int runExecutable(const struct lqc_model &model, int argc, char **argv) {
+  Executable executable(model, baseName(argc > 0 ? argv[0] : nullptr));
+  // Before anything else: the code may not even start on another machine.
+  std::string_view missing = missingCpuFeature(model.features);
+  if (!missing.empty())
+    return executable.fail("this executable needs the CPU feature " +
+                           std::string(missing) +
+                           ", which this machine lacks; compile with "
+                           "--cpu=native here");
+  if (auto status = parseCommandLine(argc, argv, executable.options))
+    return *status;
+
+  std::string error;
+  if (!executable.payload.open("/proc/self/exe", error))
+    return executable.fail(error);
+  error = modelProblem(executable);
+  if (!error.empty())
+    return executable.fail(error);
+  return run(executable);
+}
+
+} // namespace lqc::runtime

@@ -1,0 +1,166 @@
+//===- Generate.cpp - a prompt goes on; logits of a prompt ----------------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+//
+// The prompt is shown as it was given, then what follows as it comes, then one
+// newline. With --print-tokens only the generated ids are shown, separated by
+// commas, the end-of-text token included.
+//
+//===----------------------------------------------------------------------===//
+
+#include "lqc/Runtime/Executable.h"
+
+#include <cstdio>
+#include <optional>
+#include <unistd.h>
+
+namespace lqc::runtime {
+
+constexpr int64_t kDefaultCount = 256;
+
+namespace {
+/// Writes generated tokens as text or ids.
+class TokenWriter {
+public:
+  TokenWriter(const Executable &executable, Output &output) : output(output) {
+    if (executable.tokenizer && !executable.options.printTokens)
+      text.emplace(*executable.tokenizer);
+  }
+
+  /// False once nobody can read it.
+  bool push(int32_t token) {
+    if (text)
+      output.write(text->push(token));
+    else
+      output.write((first ? "" : ",") + std::to_string(token));
+    first = false;
+    return output.flush();
+  }
+  void finish() {
+    if (text)
+      output.write(text->flush());
+    output.write("\n");
+  }
+  bool writesText() const { return text.has_value(); }
+
+private:
+  Output &output;
+  std::optional<TextStream> text;
+  bool first = true;
+};
+
+enum class Stop { Count, EndOfText, ContextFull, NotFinite, OutputFailed };
+
+/// Counts and times of a run, for the line at the end.
+struct RunStats {
+  size_t promptTokens = 0;
+  double promptSeconds = 0;
+  int64_t decodedTokens = 0;
+  double decodeSeconds = 0;
+};
+} // namespace
+
+static Stop decodeLoop(Executable &executable, float *logits, Sampler &sampler,
+                       TokenWriter &writer, RunStats &stats) {
+  Session &session = *executable.session;
+  const Tokenizer *tokenizer = executable.tokenizer.get();
+  const int64_t count = executable.options.count.value_or(kDefaultCount);
+  for (int64_t i = 0; i < count; ++i) {
+    const int32_t token = sampler.sample(logits);
+    if (token < 0)
+      return Stop::NotFinite;
+    const bool ends = tokenizer && tokenizer->isEos(token);
+    if ((!ends || !writer.writesText()) && !writer.push(token))
+      return Stop::OutputFailed;
+    if (ends)
+      return Stop::EndOfText;
+    if (i + 1 == count)
+      return Stop::Count;
+    if (!session.room())
+      return Stop::ContextFull;
+    sampler.accept(token);
+    logits = session.feed({&token, 1});
+    ++stats.decodedTokens;
+  }
+  return Stop::Count;
+}
+
+static void printStats(const Executable &executable, const RunStats &stats) {
+  const Options &options = executable.options;
+  std::fprintf(stderr, "prompt: %zu tokens, %.1f tokens/s", stats.promptTokens,
+               double(stats.promptTokens) / stats.promptSeconds);
+  if (stats.decodedTokens)
+    std::fprintf(stderr, "; decode: %lld tokens, %.1f tokens/s",
+                 (long long)stats.decodedTokens,
+                 double(stats.decodedTokens) / stats.decodeSeconds);
+  std::fprintf(stderr, "; threads: %d", executable.pool->threads());
+  if (options.sampler.temperature > 0)
+    std::fprintf(stderr, "; seed: %llu",
+                 (unsigned long long)options.sampler.seed);
+  std::fputc('\n', stderr);
+}
+
+int generate(Executable &executable) {
+  Prompt prompt;
+  std::string error;
+  if (!readPrompt(executable, prompt, error))
+    return executable.fail(error);
+  Session &session = *executable.session;
+  const Options &options = executable.options;
+
+  Output output;
+  TokenWriter writer(executable, output);
+  if (writer.writesText()) {
+    output.write(prompt.text);
+    if (!output.flush())
+      return output.finish(executable);
+  }
+  Sampler sampler(options.sampler, executable.model.vocabulary);
+  for (int32_t token : prompt.tokens)
+    sampler.accept(token);
+
+  RunStats stats;
+  stats.promptTokens = prompt.tokens.size();
+  Stopwatch promptWatch;
+  float *logits = session.feed(prompt.tokens);
+  stats.promptSeconds = promptWatch.seconds();
+  Stopwatch decodeWatch;
+  Stop stop = decodeLoop(executable, logits, sampler, writer, stats);
+  stats.decodeSeconds = decodeWatch.seconds();
+
+  writer.finish();
+  if (int status = output.finish(executable))
+    return status;
+  if (stop == Stop::NotFinite)
+    return executable.fail("no logit is a finite number after " +
+                           std::to_string(session.position()) + " tokens");
+  if (stop == Stop::ContextFull)
+    executable.fail("context of " + std::to_string(session.context()) +
+                    " tokens is full");
+  if (options.stats || ::isatty(STDERR_FILENO))
+    printStats(executable, stats);
+  return 0;
+}
+
+int writeLogits(Executable &executable) {
+  if (::isatty(STDOUT_FILENO))
+    return executable.fail("--logits writes raw numbers: send them to a file "
+                           "or a pipe");
+  Prompt prompt;
+  std::string error;
+  if (!readPrompt(executable, prompt, error))
+    return executable.fail(error);
+  Output output;
+  const size_t rowBytes = size_t(executable.model.vocabulary) * sizeof(float);
+  executable.session->feedAll(prompt.tokens, [&](size_t, const float *logits) {
+    output.write({reinterpret_cast<const char *>(logits), rowBytes});
+    return output.flush();
+  });
+  return output.finish(executable);
+}
+
+} // namespace lqc::runtime

@@ -1,0 +1,35 @@
+//===- Info.cpp - what this executable is, and whether it is whole --------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lqc/Runtime/Executable.h"
+
+namespace lqc::runtime {
+
+int info(Executable &executable) {
+  const Section section =
+      executable.options.json ? Section::Info : Section::Summary;
+  std::string_view text = executable.payload.text(section);
+  Output output;
+  output.write(text);
+  if (!text.ends_with('\n'))
+    output.write("\n");
+  return output.finish(executable);
+}
+
+int verify(Executable &executable) {
+  // The other sections have been checked at the start.
+  std::string error;
+  if (!executable.payload.verify(Section::Weights, error))
+    return executable.fail(error);
+  Output output;
+  output.write("payload is whole: " +
+               std::to_string(executable.payload.bytes(Section::Weights)) +
+               " bytes of weights\n");
+  return output.finish(executable);
+}
+
+} // namespace lqc::runtime

@@ -1,0 +1,78 @@
+//===- LowerKernels.cpp - generate the code of kernels and steps ----------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Lower/CPU/KernelEmitter.h"
+#include "passes/Lower/CPU/Passes.h"
+
+namespace lqc {
+#define GEN_PASS_DEF_LOWERKERNELSPASS
+#include "passes/Lower/CPU/Passes.h.inc"
+} // namespace lqc
+
+using namespace mlir;
+using namespace lqc;
+
+using Emitter = LogicalResult (*)(KernelEmitter &);
+
+/// The emitter for an operation, or null.
+static Emitter emitterFor(StringRef operation) {
+  return llvm::StringSwitch<Emitter>(operation)
+      .Case(arith::AddFOp::getOperationName(), emitElementwise)
+      .Case(AttentionOp::getOperationName(), emitAttention)
+      .Case(CacheAppendOp::getOperationName(), emitCacheAppend)
+      .Case(EmbeddingOp::getOperationName(), emitEmbedding)
+      .Case(GatedActivationOp::getOperationName(), emitElementwise)
+      .Case(LinearOp::getOperationName(), emitLinear)
+      .Case(QuantizeOp::getOperationName(), emitQuantize)
+      .Case(RmsNormOp::getOperationName(), emitRmsNorm)
+      .Case(RopeOp::getOperationName(), emitRope)
+      .Case(RotaryTableOp::getOperationName(), emitRotaryTable)
+      .Default(nullptr);
+}
+
+namespace {
+struct LowerKernelsPass : lqc::impl::LowerKernelsPassBase<LowerKernelsPass> {
+  void runOnOperation() override;
+};
+} // namespace
+
+static LogicalResult lowerKernel(KernelOp kernel, TargetAttr target) {
+  Block &block = kernel.getBlock();
+  Operation &op = block.front();
+  Emitter emit = emitterFor(op.getName().getStringRef());
+  // One operation, then the terminator.
+  if (!emit || block.getOperations().size() != 2)
+    return op.emitOpError(
+        "is not a kernel that the CPU's code generator knows");
+  KernelEmitter emitter(kernel, target);
+  if (failed(emit(emitter)))
+    return failure();
+  emitter.finish();
+  kernel.erase();
+  return success();
+}
+
+void LowerKernelsPass::runOnOperation() {
+  ModuleOp module = getOperation();
+  TargetAttr target = module->getAttrOfType<TargetAttr>(kTargetAttrName);
+  if (!target) {
+    module.emitError("has no lqc.target to generate code for");
+    return signalPassFailure();
+  }
+  llvm::StringMap<KernelUnits> units;
+  for (KernelOp kernel :
+       llvm::make_early_inc_range(module.getOps<KernelOp>())) {
+    units[kernel.getSymName()] = KernelUnits::of(kernel);
+    if (failed(lowerKernel(kernel, target)))
+      return signalPassFailure();
+  }
+  if (failed(lowerSteps(module, units)))
+    return signalPassFailure();
+  for (WeightOp weight : llvm::make_early_inc_range(module.getOps<WeightOp>()))
+    weight.erase();
+  module->removeAttr(kModelAttrName);
+}

@@ -1,0 +1,46 @@
+//===- Passes.h - passes of the quantize phase ------------------*- C++ -*-===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LQC_PASSES_QUANTIZE_PASSES_H
+#define LQC_PASSES_QUANTIZE_PASSES_H
+
+#include "dialects/LQC/LQC.h"
+
+#include "mlir/Pass/Pass.h"
+
+namespace lqc {
+
+#define GEN_PASS_DECL
+#include "passes/Quantize/Passes.h.inc"
+
+#define GEN_PASS_REGISTRATION
+#include "passes/Quantize/Passes.h.inc"
+
+/// On a weight: the scheme it is to get. See lqc-quantize-weights.
+inline constexpr llvm::StringLiteral kSchemeAttrName = "lqc.scheme";
+
+/// What activations in front of quantized weights are rounded to.
+enum class ActivationType { F32, Int8 };
+
+/// Choices of the quantize phase.
+struct QuantizeOptions {
+  QuantizeWeightsPassOptions weights;
+  ActivationType activations = ActivationType::Int8;
+};
+
+/// Appends the quantize phase.
+void buildQuantizePipeline(mlir::OpPassManager &manager,
+                           const QuantizeOptions &options);
+
+/// Reads the name of a scheme that weights can take; empty and "float" are no
+/// scheme (a null attribute). Errors are one clause: "no scheme is called …".
+llvm::Expected<SchemeAttr> parseWeightScheme(mlir::MLIRContext *context,
+                                             llvm::StringRef name);
+
+} // namespace lqc
+
+#endif // LQC_PASSES_QUANTIZE_PASSES_H

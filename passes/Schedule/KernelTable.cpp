@@ -1,0 +1,117 @@
+//===- KernelTable.cpp - one kernel for each distinct operation -----------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Schedule/KernelTable.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace lqc;
+
+namespace {
+/// How a kernel's work is cut into units.
+struct Units {
+  int64_t units = 1;
+  bool perRow = true;
+};
+} // namespace
+
+/// Blocks of output rows for a linear, (token, key/value head) pairs for
+/// attention, tokens for the rest; nothing for operations without a kernel.
+static std::optional<Units> unitsOf(OperationName name, ArrayRef<Type> inputs) {
+  StringRef op = name.getStringRef();
+  if (op == LinearOp::getOperationName()) {
+    int64_t outputs = cast<RankedTensorType>(inputs[1]).getDimSize(0);
+    int64_t tile = packedOf(inputs[1]).getTileRows();
+    return Units{int64_t(llvm::divideCeil(outputs, tile)), false};
+  }
+  if (op == AttentionOp::getOperationName())
+    return Units{cast<CacheType>(inputs[1]).getHeads(), true};
+  StringRef byRow[] = {
+      EmbeddingOp::getOperationName(),   RmsNormOp::getOperationName(),
+      QuantizeOp::getOperationName(),    RotaryTableOp::getOperationName(),
+      RopeOp::getOperationName(),        GatedActivationOp::getOperationName(),
+      CacheAppendOp::getOperationName(), arith::AddFOp::getOperationName()};
+  if (llvm::is_contained(byRow, op))
+    return Units{};
+  return std::nullopt;
+}
+
+/// "linear_64x256_768x256_int4_g64": the operation and its matrices.
+static std::string nameFor(OperationName name, ArrayRef<Type> inputs,
+                           ArrayRef<Type> results) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << name.stripDialect();
+  auto addShape = [&](Type type) {
+    RankedTensorType tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor || tensor.getRank() != 2)
+      return;
+    os << '_' << tensor.getDimSize(0) << 'x' << tensor.getDimSize(1);
+    if (SchemeAttr scheme = schemeOf(type))
+      os << '_' << schemeName(scheme.getValue());
+    else if (!tensor.getElementType().isF32())
+      os << '_' << tensor.getElementType();
+  };
+  llvm::for_each(inputs, addShape);
+  if (name.getStringRef() == QuantizeOp::getOperationName())
+    llvm::for_each(results, addShape);
+  std::replace(text.begin(), text.end(), '-', '_');
+  return text;
+}
+
+KernelOp KernelTable::get(Operation *op, ArrayRef<Type> inputs,
+                          ArrayRef<Type> results) {
+  NamedAttrList attributes(op->getAttrs());
+  if (isa<CacheAppendOp, AttentionOp>(op))
+    attributes.set("layer",
+                   IntegerAttr::get(IntegerType::get(op->getContext(), 64), 0));
+  return create(op->getName(), inputs, results,
+                attributes.getDictionary(op->getContext()), op->getLoc());
+}
+
+KernelOp KernelTable::get(StringRef mnemonic, ArrayRef<Type> inputs,
+                          ArrayRef<Type> results,
+                          ArrayRef<NamedAttribute> attributes, Location loc) {
+  MLIRContext *context = loc.getContext();
+  return create(OperationName(("lqc." + mnemonic).str(), context), inputs,
+                results, DictionaryAttr::get(context, attributes), loc);
+}
+
+KernelOp KernelTable::create(OperationName name, ArrayRef<Type> inputs,
+                             ArrayRef<Type> results, DictionaryAttr attributes,
+                             Location loc) {
+  std::optional<Units> units = unitsOf(name, inputs);
+  if (!units)
+    return {};
+  std::string key;
+  llvm::raw_string_ostream os(key);
+  os << name << attributes;
+  for (Type type : inputs)
+    os << ',' << type;
+  KernelOp &kernel = kernels[key];
+  if (kernel)
+    return kernel;
+
+  OpBuilder builder(forward);
+  kernel = KernelOp::create(builder, loc, nameFor(name, inputs, results),
+                            results.size(), units->units, units->perRow);
+  symbols.insert(kernel); // makes the name unique
+  Block &block = kernel.getBody().emplaceBlock();
+  for (Type type : inputs)
+    block.addArgument(type, loc);
+  builder.setInsertionPointToEnd(&block);
+  OperationState state(loc, name, block.getArguments(), results,
+                       attributes.getValue());
+  Operation *op = builder.create(state);
+  for (Type type : results)
+    block.addArgument(type, loc);
+  YieldOp::create(builder, loc, op->getResults());
+  return kernel;
+}

@@ -1,0 +1,46 @@
+//===- Passes.td - passes of the simplify phase ------------*- tablegen -*-===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LQC_SIMPLIFY_PASSES
+#define LQC_SIMPLIFY_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def ShareWeightsPass : Pass<"lqc-share-weights", "::mlir::ModuleOp"> {
+  let summary = "Makes weights with the same value one weight";
+  let description = [{
+    Two weights of one type whose values, or initializers, are equal become the
+    first of them, so that their bytes are stored and read once. Equal means the
+    same place in the same file; bytes are not read.
+
+    ```mlir
+    lqc.weight @a : tensor<4xf32> = dense<1.0> : tensor<4xf32>
+    lqc.weight @b : tensor<4xf32> = dense<1.0> : tensor<4xf32>
+    // lqc.get_weight @b  becomes  lqc.get_weight @a
+    ```
+
+    `#lqc.random` counts as equal when seed and deviation are. Never fails.
+  }];
+}
+
+def DropUnusedWeightsPass : Pass<"lqc-drop-unused-weights", "::mlir::ModuleOp"> {
+  let summary = "Erases weights that nothing reads";
+  let description = [{
+    A weight is used if a function, kernel or step gets it, or the initializer
+    of a used weight does. Runs after passes that replace weights, so that what
+    they replaced takes no place in the executable.
+
+    ```mlir
+    lqc.weight @a : tensor<4xf32> = dense<1.0> : tensor<4xf32>
+    // erased if there is no  lqc.get_weight @a
+    ```
+
+    Never fails.
+  }];
+}
+
+#endif // LQC_SIMPLIFY_PASSES

@@ -1,0 +1,23 @@
+//===- Pipeline.cpp - the simplify phase ----------------------------------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Simplify/Passes.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+void lqc::buildSimplifyPipeline(OpPassManager &manager) {
+  manager.addPass(createCanonicalizerPass());
+  // Before CSE, because two reads of one weight are equal and two reads of two
+  // equal weights are not.
+  manager.addPass(createShareWeightsPass());
+  manager.addPass(createCSEPass());
+  // Last, because the others drop uses.
+  manager.addPass(createDropUnusedWeightsPass());
+}

@@ -1,0 +1,92 @@
+//===- WeightOpsTest.cpp - quantize, dequantize, pack, get_weight ------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Fixture.h"
+
+#include <cmath>
+
+using namespace lqc;
+
+namespace {
+class WeightOpsTest : public InterpreterTest {};
+} // namespace
+
+static const char *const kQuantize = R"(
+  func.func @f(%x: tensor<1x32xf32>) -> tensor<1x32xf32, #lqc.scheme<"int4-g32">> {
+    %q = lqc.quantize %x : (tensor<1x32xf32>) -> tensor<1x32xf32, #lqc.scheme<"int4-g32">>
+    return %q : tensor<1x32xf32, #lqc.scheme<"int4-g32">>
+  })";
+
+TEST_F(WeightOpsTest, Quantize) {
+  Floats row(32, 0.0f);
+  row[0] = 1.0f;
+  row[1] = -0.5f;
+  row[2] = 0.0625f; // half a step: to even
+  TensorValue result = run(kQuantize, {floats({1, 32}, row)});
+  ASSERT_EQ(result.kind(), TensorValue::Kind::Quantized);
+  EXPECT_EQ(result.quantized().scales, (Floats{-0.125f}));
+  EXPECT_EQ(result.quantized().codes[0], 0);
+  EXPECT_EQ(result.quantized().codes[1], 12);
+  EXPECT_EQ(result.quantized().codes[2], 8);
+  row[2] = 0;
+  EXPECT_EQ(result.floats(), row);
+}
+
+TEST_F(WeightOpsTest, QuantizeNamesWhatCannotBe) {
+  Floats row(32, 0.0f);
+  row[5] = NAN;
+  EXPECT_EQ(runError(kQuantize, {floats({1, 32}, row)}),
+            "test.mlir:3:10: lqc.quantize: element [0, 5] is nan");
+}
+
+TEST_F(WeightOpsTest, DequantizeAndPackKeepValues) {
+  Floats row(32);
+  for (int i = 0; i < 32; ++i)
+    row[i] = static_cast<float>(i % 16 - 8); // exact in int4 with scale 1
+  TensorValue result = run(R"(
+    func.func @f(%x: tensor<1x32xf32>) -> (tensor<1x32xf32>) {
+      %q = lqc.quantize %x : (tensor<1x32xf32>) -> tensor<1x32xf32, #lqc.scheme<"int4-g32">>
+      %p = lqc.pack %q : (tensor<1x32xf32, #lqc.scheme<"int4-g32">>) -> tensor<1x32xf32, #lqc.packed<16x4, #lqc.scheme<"int4-g32">>>
+      %y = lqc.dequantize %q : (tensor<1x32xf32, #lqc.scheme<"int4-g32">>) -> tensor<1x32xf32>
+      %z = lqc.linear %y, %p : (tensor<1x32xf32>, tensor<1x32xf32, #lqc.packed<16x4, #lqc.scheme<"int4-g32">>>) -> tensor<1x1xf32>
+      return %y : tensor<1x32xf32>
+    })",
+                           {floats({1, 32}, row)});
+  EXPECT_EQ(result.floats(), row);
+}
+
+TEST_F(WeightOpsTest, GetWeightConvertsExactly) {
+  EXPECT_EQ(run(R"(
+    lqc.weight @w : tensor<2xbf16> = dense<[1.5, -0.25]> : tensor<2xbf16>
+    func.func @f() -> tensor<2xbf16> {
+      %w = lqc.get_weight @w : tensor<2xbf16>
+      return %w : tensor<2xbf16>
+    })")
+                .floats(),
+            (Floats{1.5, -0.25}));
+}
+
+TEST_F(WeightOpsTest, PartsOfQuantizedTensors) {
+  // Rows can be cut and joined; columns only between groups.
+  const char *text = R"(
+    func.func @f(%x: tensor<2x64xf32>) -> tensor<2x32xf32> {
+      %q = lqc.quantize %x : (tensor<2x64xf32>) -> tensor<2x64xf32, #lqc.scheme<"int8-g32">>
+      %a = tensor.extract_slice %q[1, 32] [1, 32] [1, 1] : tensor<2x64xf32, #lqc.scheme<"int8-g32">> to tensor<1x32xf32, #lqc.scheme<"int8-g32">>
+      %b = tensor.extract_slice %q[0, 0] [1, 32] [1, 1] : tensor<2x64xf32, #lqc.scheme<"int8-g32">> to tensor<1x32xf32, #lqc.scheme<"int8-g32">>
+      %j = tensor.concat dim(0) %a, %b : (tensor<1x32xf32, #lqc.scheme<"int8-g32">>, tensor<1x32xf32, #lqc.scheme<"int8-g32">>) -> tensor<2x32xf32, #lqc.scheme<"int8-g32">>
+      %r = lqc.dequantize %j : (tensor<2x32xf32, #lqc.scheme<"int8-g32">>) -> tensor<2x32xf32>
+      return %r : tensor<2x32xf32>
+    })";
+  Floats values(128), expected(64);
+  for (int i = 0; i < 128; ++i)
+    values[i] = static_cast<float>(i % 32 ? (i * 7) % 127 : -128);
+  for (int i = 0; i < 32; ++i) {
+    expected[i] = values[96 + i];
+    expected[32 + i] = values[i];
+  }
+  EXPECT_EQ(run(text, {floats({2, 64}, values)}).floats(), expected);
+}

@@ -1,0 +1,459 @@
+//===- KernelTest.cpp - compiled kernels against the interpreter ----------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Every kernel that the CPU's code generator writes is run on random operands
+// and must agree with the interpreter's meaning of the same kernel, on every
+// kind of instruction set that this machine has. The kernels of one test are
+// compiled together, as an object file like the one that is shipped.
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/LQC/LQC.h"
+#include "lqc/Interpreter/Interpreter.h"
+#include "lqc/Runtime/Model.h"
+#include "lqc/Target/CPU/CodeGen.h"
+#include "passes/Lower/CPU/Passes.h"
+
+#include "mlir/AsmParser/AsmParser.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "gtest/gtest.h"
+
+#include <cmath>
+#include <random>
+
+using namespace mlir;
+using namespace lqc;
+
+namespace {
+
+/// A pointer to memory for one argument of a kernel, and its value.
+struct Argument {
+  RankedTensorType type;
+  TensorValue value;
+  std::vector<char> bytes;
+};
+
+class KernelTest : public testing::TestWithParam<const char *> {
+protected:
+  KernelTest() {
+    context.loadDialect<LQCDialect, func::FuncDialect, arith::ArithDialect>();
+  }
+
+  void SetUp() override {
+    llvm::Expected<TargetAttr> host = hostTarget(&context);
+    ASSERT_TRUE(bool(host)) << llvm::toString(host.takeError());
+    llvm::Expected<TargetAttr> wanted = namedTarget(&context, GetParam());
+    ASSERT_TRUE(bool(wanted)) << llvm::toString(wanted.takeError());
+    target = *wanted;
+    for (StringRef feature : {"avx512vnni", "avxvnni"})
+      if (target.has(feature) && !host->has(feature))
+        GTEST_SKIP() << "this machine has no " << feature.str();
+  }
+
+  /// Adds a kernel and returns its name.
+  std::string add(const std::string &arguments, const std::string &body,
+                  const std::string &attributes) {
+    std::string name = "k" + std::to_string(kernels++);
+    text += "lqc.kernel @" + name + "(" + arguments + ") attributes {" +
+            attributes + "} {\n" + body + "\n}\n";
+    return name;
+  }
+
+  void compile();
+  lqc_kernel_function *function(StringRef name) {
+    return cantFail(jit->lookup(name)).toPtr<lqc_kernel_function *>();
+  }
+
+  /// Random contents for an argument of this type with `rows` valid rows.
+  Argument random(Type type, int64_t rows, int64_t indexLimit);
+  TensorValue randomFloats(ArrayRef<int64_t> shape);
+
+  /// Runs kernel `name` both ways; `rows` valid rows of `units` units in all.
+  void check(const std::string &name, int64_t rows, double tolerance,
+             int64_t indexLimit = 5);
+
+  MLIRContext context;
+  TargetAttr target;
+  std::string text;
+  int kernels = 0;
+  OwningOpRef<ModuleOp> module;
+  std::unique_ptr<WeightStore> weights;
+  std::unique_ptr<Interpreter> interpreter;
+  std::unique_ptr<llvm::orc::LLJIT> jit;
+  std::vector<char> cache;
+  std::mt19937 generator{7};
+};
+
+} // namespace
+
+void KernelTest::compile() {
+  module = parseSourceString<ModuleOp>(text, &context);
+  ASSERT_TRUE(module) << text;
+  weights = std::make_unique<WeightStore>(*module, ".", 1);
+  interpreter = std::make_unique<Interpreter>(*module, *weights, 1, 3);
+  OwningOpRef<ModuleOp> lowered = module->clone();
+  (*lowered)->setAttr(kTargetAttrName, target);
+  PassManager manager(&context);
+  buildLowerCPUPipeline(manager);
+  ASSERT_TRUE(succeeded(manager.run(*lowered)));
+  llvm::Expected<llvm::SmallVector<char, 0>> object = compileToObject(*lowered);
+  ASSERT_TRUE(bool(object)) << llvm::toString(object.takeError());
+  jit = cantFail(llvm::orc::LLJITBuilder().create());
+  cantFail(jit->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(
+      StringRef(object->data(), object->size()), "kernels")));
+}
+
+TensorValue KernelTest::randomFloats(ArrayRef<int64_t> shape) {
+  int64_t count = 1;
+  for (int64_t dim : shape)
+    count *= dim;
+  std::normal_distribution<float> normal;
+  std::vector<float> values(count);
+  for (float &value : values)
+    value = normal(generator);
+  return TensorValue::ofFloats(TensorValue::Shape(shape), std::move(values));
+}
+
+/// The bytes of an activation buffer that holds a quantized tensor.
+static std::vector<char> activationBytes(const QuantizedTensor &tensor,
+                                         int64_t rows) {
+  BufferParts parts = bufferParts(tensor.scheme, rows, tensor.columns);
+  std::vector<char> bytes(parts.bytes, 0);
+  int64_t groups = tensor.groups(), group = tensor.columns / groups;
+  float *scales = reinterpret_cast<float *>(bytes.data() + parts.scales);
+  int32_t *sums = reinterpret_cast<int32_t *>(bytes.data() + parts.sums);
+  for (int64_t row = 0; row < tensor.rows; ++row)
+    for (int64_t column = 0; column < tensor.columns; ++column) {
+      int code = int(tensor.codes[row * tensor.columns + column]) - 128;
+      bytes[row * parts.codeStride + column] = char(code);
+      sums[row * groups + column / group] += code;
+      scales[row * groups + column / group] =
+          tensor.scales[row * groups + column / group];
+    }
+  return bytes;
+}
+
+Argument KernelTest::random(Type type, int64_t rows, int64_t indexLimit) {
+  if (isa<CacheType>(type))
+    return {};
+  RankedTensorType tensor = cast<RankedTensorType>(type);
+  Argument argument{tensor, {}, {}};
+  SchemeAttr scheme = schemeOf(tensor);
+  int64_t maxRows = tensor.getDimSize(0);
+  SmallVector<int64_t> shape(tensor.getShape());
+  if (tensor.getElementType().isInteger(32)) {
+    std::vector<int64_t> values(rows);
+    std::vector<int32_t> stored(maxRows, 0);
+    for (int64_t i = 0; i < rows; ++i)
+      stored[i] = values[i] = generator() % indexLimit;
+    argument.value = TensorValue::ofIntegers({rows}, std::move(values));
+    argument.bytes.assign(reinterpret_cast<char *>(stored.data()),
+                          reinterpret_cast<char *>(stored.data() + maxRows));
+    return argument;
+  }
+  bool isActivation = tensor.getRank() == 2 && !packedOf(tensor);
+  if (isActivation)
+    shape[0] = rows;
+  TensorValue floats = randomFloats(shape);
+  if (scheme) {
+    QuantizedTensor quantized = cantFail(
+        quantize(floats.floats(), shape[0], shape[1], scheme.getValue()));
+    argument.value = TensorValue::ofQuantized(quantized);
+    argument.bytes = isActivation
+                         ? activationBytes(quantized, maxRows)
+                         : cantFail(bytesFromTensor(argument.value, tensor));
+    return argument;
+  }
+  RankedTensorType valid = RankedTensorType::get(shape, tensor.getElementType(),
+                                                 tensor.getEncoding());
+  argument.bytes = cantFail(bytesFromTensor(floats, valid));
+  // What was rounded to the type's format.
+  argument.value = cantFail(tensorFromBytes(argument.bytes, valid));
+  // Rows and lanes past the valid ones must not matter.
+  argument.bytes.resize(
+      std::max<size_t>(weightBytes(tensor), argument.bytes.size()) + 64, 127);
+  return argument;
+}
+
+static std::string describe(KernelOp kernel) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << kernel;
+  return text;
+}
+
+void KernelTest::check(const std::string &name, int64_t rows, double tolerance,
+                       int64_t indexLimit) {
+  KernelOp kernel = module->lookupSymbol<KernelOp>(name);
+  std::vector<Argument> arguments;
+  SmallVector<TensorValue> values;
+  SmallVector<void *> pointers;
+  for (BlockArgument argument : kernel.getBlock().getArguments())
+    arguments.push_back(random(argument.getType(), rows, indexLimit));
+  for (Argument &argument : arguments) {
+    pointers.push_back(argument.type ? argument.bytes.data() : cache.data());
+    if (argument.type)
+      values.push_back(argument.value);
+  }
+  llvm::Expected<SmallVector<TensorValue>> expected =
+      interpreter->call(kernel, values);
+  ASSERT_TRUE(bool(expected)) << llvm::toString(expected.takeError());
+  // In two pieces, as two threads would.
+  int64_t units = kernel.getUnits() * (kernel.getPerRow() ? rows : 1);
+  function(name)(pointers.data(), rows, 0, units / 2);
+  function(name)(pointers.data(), rows, units / 2, units);
+  if (expected->empty())
+    return;
+
+  const Argument &out = arguments.back();
+  const TensorValue &result = expected->front();
+  if (result.kind() == TensorValue::Kind::Quantized) {
+    std::vector<char> bytes =
+        activationBytes(result.quantized(), out.type.getDimSize(0));
+    BufferParts parts =
+        bufferParts(result.quantized().scheme, out.type.getDimSize(0),
+                    out.type.getDimSize(1));
+    // The rows that are valid, code for code.
+    EXPECT_EQ(
+        0, std::memcmp(bytes.data(), out.bytes.data(), rows * parts.codeStride))
+        << name;
+    return;
+  }
+  const float *got = reinterpret_cast<const float *>(out.bytes.data());
+  const std::vector<float> &want = result.floats();
+  double largest = 0;
+  for (float value : want)
+    largest = std::max(largest, std::fabs(double(value)));
+  for (size_t i = 0; i < want.size(); ++i)
+    ASSERT_NEAR(got[i], want[i], tolerance * largest)
+        << name << ": " << describe(kernel) << " element " << i;
+}
+
+//===----------------------------------------------------------------------===//
+// Linear
+//===----------------------------------------------------------------------===//
+
+static std::string linearKernel(const std::string &x, const std::string &w,
+                                const std::string &bias, const std::string &out,
+                                std::string &body) {
+  std::string types = x + ", " + w + (bias.empty() ? "" : ", " + bias);
+  std::string operands = bias.empty() ? "%x, %w" : "%x, %w, %b";
+  body = "%y = lqc.linear " + operands + " : (" + types + ") -> " + out +
+         "\nlqc.yield %y : " + out;
+  return "%x: " + x + ", %w: " + w + (bias.empty() ? "" : ", %b: " + bias) +
+         ", %out: " + out;
+}
+
+static const char *const kUnits3 = "destinations = 1 : i64, units = 3 : i64";
+static const char *const kPerRow =
+    "destinations = 1 : i64, units = 1 : i64, per_row";
+
+TEST_P(KernelTest, LinearOfFloatWeights) {
+  std::vector<std::pair<std::string, int64_t>> cases;
+  for (std::string element : {"f32", "f16", "bf16"})
+    for (std::string bias : {"", "tensor<40xbf16>"})
+      for (std::string rows : {"1", "16"}) {
+        std::string body;
+        std::string arguments =
+            linearKernel("tensor<" + rows + "x43xf32>",
+                         "tensor<40x43x" + element + ", #lqc.packed<16x1>>",
+                         bias, "tensor<" + rows + "x40xf32>", body);
+        cases.push_back({add(arguments, body, kUnits3), rows == "1" ? 1 : 7});
+      }
+  compile();
+  for (auto &[name, rows] : cases)
+    check(name, rows, 2e-6);
+}
+
+/// Every integer scheme with this group size.
+static std::vector<std::string> everyScheme(const std::string &group) {
+  std::vector<std::string> names;
+  for (std::string kind : {"int", "uint"})
+    for (int bits = 2; bits <= 8; ++bits)
+      names.push_back(kind + std::to_string(bits) + "-g" + group);
+  return names;
+}
+
+namespace {
+/// Shapes that between them meet every path: one token and a tile with rest,
+/// groups and whole rows with a ragged end.
+struct Shape {
+  std::string group, columns, rows;
+  int64_t validRows;
+};
+} // namespace
+static const Shape kShapes[] = {
+    {"32", "128", "1", 1}, {"64", "128", "16", 6}, {"0", "75", "16", 5}};
+
+static std::string quantizedWeight(const std::string &columns,
+                                   const std::string &scheme) {
+  return "tensor<40x" + columns + "xf32, #lqc.packed<16x4, #lqc.scheme<\"" +
+         scheme + "\">>>";
+}
+
+TEST_P(KernelTest, LinearOfFloatActivations) {
+  std::vector<std::pair<std::string, int64_t>> cases;
+  for (const Shape &shape : kShapes)
+    for (const std::string &scheme : everyScheme(shape.group)) {
+      std::string body;
+      std::string arguments =
+          linearKernel("tensor<" + shape.rows + "x" + shape.columns + "xf32>",
+                       quantizedWeight(shape.columns, scheme), "",
+                       "tensor<" + shape.rows + "x40xf32>", body);
+      cases.push_back({add(arguments, body, kUnits3), shape.validRows});
+    }
+  compile();
+  for (auto &[name, rows] : cases)
+    check(name, rows, 2e-6);
+}
+
+TEST_P(KernelTest, LinearOfIntegerActivations) {
+  std::vector<std::pair<std::string, int64_t>> cases;
+  for (const Shape &shape : kShapes)
+    for (const std::string &scheme : everyScheme(shape.group)) {
+      std::string body;
+      std::string arguments = linearKernel(
+          "tensor<" + shape.rows + "x" + shape.columns +
+              "xf32, #lqc.scheme<\"dynamic-int8-g" + shape.group + "\">>",
+          quantizedWeight(shape.columns, scheme), "",
+          "tensor<" + shape.rows + "x40xf32>", body);
+      cases.push_back({add(arguments, body, kUnits3), shape.validRows});
+    }
+  compile();
+  for (auto &[name, rows] : cases)
+    check(name, rows, 2e-6);
+}
+
+/// A weight's group may hold several groups of activations.
+TEST_P(KernelTest, LinearOfFinerActivations) {
+  std::string body;
+  std::string arguments = linearKernel(
+      "tensor<16x128xf32, #lqc.scheme<\"dynamic-int8-g32\">>",
+      quantizedWeight("128", "uint4-g64"), "", "tensor<16x40xf32>", body);
+  std::string name = add(arguments, body, kUnits3);
+  compile();
+  check(name, 16, 2e-6);
+}
+
+//===----------------------------------------------------------------------===//
+// The other kernels
+//===----------------------------------------------------------------------===//
+
+TEST_P(KernelTest, RmsNorm) {
+  std::string name =
+      add("%x: tensor<8x43xf32>, %g: tensor<43xbf16>, %out: tensor<8x43xf32>",
+          "%y = lqc.rms_norm %x, %g {epsilon = 1.0e-5 : f32} : "
+          "(tensor<8x43xf32>, tensor<43xbf16>) -> tensor<8x43xf32>\n"
+          "lqc.yield %y : tensor<8x43xf32>",
+          kPerRow);
+  compile();
+  check(name, 5, 1e-6);
+}
+
+TEST_P(KernelTest, Quantize) {
+  std::vector<std::string> names;
+  for (auto [columns, group] : {std::pair("128", "64"), std::pair("43", "0")}) {
+    std::string in = std::string("tensor<8x") + columns + "xf32>";
+    std::string out = std::string("tensor<8x") + columns +
+                      "xf32, #lqc.scheme<\"dynamic-int8-g" + group + "\">>";
+    names.push_back(add("%x: " + in + ", %out: " + out,
+                        "%y = lqc.quantize %x : (" + in + ") -> " + out +
+                            "\nlqc.yield %y : " + out,
+                        kPerRow));
+  }
+  compile();
+  for (const std::string &name : names)
+    check(name, 5, 0);
+}
+
+TEST_P(KernelTest, RotaryTableAndRope) {
+  std::string table =
+      add("%p: tensor<8xi32>, %f: tensor<9xf32>, %out: tensor<8x18xf32>",
+          "%y = lqc.rotary_table %p, %f : (tensor<8xi32>, tensor<9xf32>) -> "
+          "tensor<8x18xf32>\nlqc.yield %y : tensor<8x18xf32>",
+          kPerRow);
+  std::string rope = add(
+      "%x: tensor<8x54xf32>, %t: tensor<8x18xf32>, %out: tensor<8x54xf32>",
+      "%y = lqc.rope %x, %t {head_dim = 18 : i64} : (tensor<8x54xf32>, "
+      "tensor<8x18xf32>) -> tensor<8x54xf32>\nlqc.yield %y : tensor<8x54xf32>",
+      kPerRow);
+  compile();
+  check(table, 5, 1e-6, 100000);
+  check(rope, 5, 1e-6);
+}
+
+TEST_P(KernelTest, Elementwise) {
+  std::vector<std::string> names;
+  for (std::string op : {"lqc.gated_activation silu",
+                         "lqc.gated_activation gelu_tanh", "arith.addf"})
+    names.push_back(add(
+        "%x: tensor<8x43xf32>, %u: tensor<8x43xf32>, %out: tensor<8x43xf32>",
+        "%y = " + op +
+            " %x, %u : tensor<8x43xf32>\nlqc.yield %y : tensor<8x43xf32>",
+        kPerRow));
+  compile();
+  for (const std::string &name : names)
+    check(name, 5, 1e-6);
+}
+
+TEST_P(KernelTest, Embedding) {
+  std::vector<std::string> tables = {"tensor<40x43xf32>",
+                                     "tensor<40x43xbf16, #lqc.packed<16x1>>",
+                                     "tensor<40x43xf16, #lqc.packed<16x1>>"};
+  for (const std::string &scheme : everyScheme("0"))
+    tables.push_back(quantizedWeight("75", scheme));
+  for (const std::string &scheme : everyScheme("64"))
+    tables.push_back(quantizedWeight("128", scheme));
+  std::vector<std::string> names;
+  for (const std::string &table : tables) {
+    std::string columns = table.substr(10, table.find("x", 10) - 10);
+    std::string out = "tensor<8x" + columns + "xf32>";
+    names.push_back(add("%i: tensor<8xi32>, %t: " + table + ", %out: " + out,
+                        "%y = lqc.embedding %i, %t : (tensor<8xi32>, " + table +
+                            ") -> " + out + "\nlqc.yield %y : " + out,
+                        kPerRow));
+  }
+  compile();
+  // A table of activations has as many rows as are valid: five.
+  for (const std::string &name : names)
+    check(name, 5, 1e-7, 5);
+}
+
+/// Grouped-query attention over a cache with three slots, filled and read in
+/// steps of several tokens at once.
+TEST_P(KernelTest, CacheAndAttention) {
+  std::string cacheType = "!lqc.cache<2x40x2x10xf32>";
+  std::string append =
+      add("%k: tensor<8x20xf32>, %v: tensor<8x20xf32>, %c: " + cacheType +
+              ", %p: tensor<8xi32>, %s: tensor<8xi32>",
+          "lqc.cache_append %k, %v, %c[0] at %p, %s : tensor<8x20xf32>, "
+          "tensor<8xi32>, " +
+              cacheType + "\nlqc.yield",
+          "destinations = 0 : i64, units = 1 : i64, per_row");
+  std::string attention = add(
+      "%q: tensor<8x60xf32>, %c: " + cacheType +
+          ", %p: tensor<8xi32>, %s: tensor<8xi32>, %out: tensor<8x60xf32>",
+      "%y = lqc.attention %q, %c[0] at %p, %s scale 0.3 : tensor<8x60xf32>, "
+      "tensor<8xi32>, " +
+          cacheType + "\nlqc.yield %y : tensor<8x60xf32>",
+      "destinations = 1 : i64, units = 2 : i64, per_row");
+  compile();
+  CacheType type = cast<CacheType>(parseType(cacheType, &context));
+  cache.assign(3 * type.getSlotBytes(), 0);
+  for (int step = 0; step < 60; ++step)
+    check(append, 8, 0, 3);
+  check(attention, 8, 2e-6, 3);
+  check(attention, 3, 2e-6, 3);
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, KernelTest,
+                         testing::Values("haswell", "alderlake", "znver5"),
+                         [](const auto &info) { return info.param; });

@@ -1,0 +1,231 @@
+//===- PackingTest.cpp - bytes in the order that a kernel wants ---------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lqc/Numerics/Packing.h"
+
+#include "lqc/Numerics/Half.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+
+using namespace lqc;
+
+static const Layout kTile16 = {16, 4};
+static const Layout kFloat16 = {16, 1};
+
+/// A tensor of random codes, scales and zero points: every value that its bits
+/// can hold, also those that no quantizer would give.
+static QuantizedTensor randomTensor(const Scheme &scheme, int64_t rows,
+                                    int64_t columns) {
+  std::mt19937 engine(rows * 1000 + columns + scheme.bits);
+  QuantizedTensor tensor;
+  tensor.scheme = scheme;
+  tensor.rows = rows;
+  tensor.columns = columns;
+  unsigned mask = (1u << scheme.bits) - 1;
+  for (int64_t i = 0; i < rows * columns; ++i)
+    tensor.codes.push_back(engine() & mask);
+  for (int64_t i = 0; i < rows * tensor.groups(); ++i) {
+    tensor.scales.push_back(floatFromHalf(engine() & 0x3bff));
+    if (!scheme.isSymmetric())
+      tensor.zeros.push_back(engine() & mask);
+  }
+  return tensor;
+}
+
+static std::vector<char> packed(const QuantizedTensor &tensor,
+                                const Layout &layout) {
+  std::vector<char> bytes(
+      packedBytes(tensor.scheme, tensor.rows, tensor.columns, layout), 0x55);
+  pack(tensor, layout, bytes);
+  return bytes;
+}
+
+TEST(Packing, PlanesOfEachWidth) {
+  auto widths = [](unsigned bits) {
+    std::vector<unsigned> result;
+    unsigned shift = 0;
+    for (BitPlane plane : bitPlanes(bits)) {
+      EXPECT_EQ(plane.shift, shift);
+      shift += plane.bits;
+      result.push_back(plane.bits);
+    }
+    EXPECT_EQ(shift, bits);
+    return result;
+  };
+  using Widths = std::vector<unsigned>;
+  EXPECT_EQ(widths(8), Widths({8}));
+  EXPECT_EQ(widths(7), Widths({4, 2, 1}));
+  EXPECT_EQ(widths(6), Widths({4, 2}));
+  EXPECT_EQ(widths(5), Widths({4, 1}));
+  EXPECT_EQ(widths(4), Widths({4}));
+  EXPECT_EQ(widths(3), Widths({2, 1}));
+  EXPECT_EQ(widths(2), Widths({2}));
+  EXPECT_EQ(columnsPerRun(8, kTile16), 4);
+  EXPECT_EQ(columnsPerRun(4, kTile16), 8);
+  EXPECT_EQ(columnsPerRun(6, kTile16), 16);
+  EXPECT_EQ(columnsPerRun(7, kTile16), 32);
+}
+
+TEST(Packing, TheHeadersExample) {
+  QuantizedTensor tensor = randomTensor(*parseScheme("int4-g0"), 16, 64);
+  BlockParts parts = blockParts(tensor.scheme, 64, kTile16);
+  EXPECT_EQ(parts.planes.size(), 1u);
+  EXPECT_EQ(parts.scales, 8 * 64u);
+  EXPECT_EQ(parts.zeros, parts.bytes);
+  EXPECT_EQ(parts.bytes, 8 * 64 + 32u);
+  std::vector<char> bytes = packed(tensor, kTile16);
+  ASSERT_EQ(bytes.size(), 576u) << "544 rounded up to 64";
+  for (int64_t r = 0; r < 16; ++r) {
+    for (int64_t j = 0; j < 4; ++j) {
+      unsigned byte = static_cast<uint8_t>(bytes[r * 4 + j]);
+      EXPECT_EQ(byte & 15, tensor.codes[r * 64 + j]);
+      EXPECT_EQ(byte >> 4, tensor.codes[r * 64 + 4 + j]);
+    }
+    uint16_t scale;
+    std::memcpy(&scale, &bytes[512 + r * 2], 2);
+    EXPECT_EQ(floatFromHalf(scale), tensor.scales[r]);
+  }
+}
+
+/// Reads one code back straight from the definition at the top of Packing.h.
+static unsigned codeAt(const std::vector<char> &bytes, const Scheme &scheme,
+                       int64_t columns, const Layout &layout, int64_t row,
+                       int64_t column) {
+  BlockParts parts = blockParts(scheme, columns, layout);
+  int64_t block = row / layout.tileRows, r = row % layout.tileRows;
+  unsigned code = 0;
+  llvm::SmallVector<BitPlane, 3> planes = bitPlanes(scheme.bits);
+  for (size_t p = 0; p < planes.size(); ++p) {
+    int64_t chunksInByte = 8 / planes[p].bits;
+    int64_t chunk = column / 4;
+    int64_t vector = chunk / chunksInByte, i = chunk % chunksInByte;
+    unsigned byte = static_cast<uint8_t>(
+        bytes[block * parts.bytes + parts.planes[p] +
+              vector * layout.tileRows * 4 + r * 4 + column % 4]);
+    unsigned mask = (1u << planes[p].bits) - 1;
+    code |= ((byte >> (i * planes[p].bits)) & mask) << planes[p].shift;
+  }
+  return scheme.bits == 8 ? code ^ 0x80 : code;
+}
+
+TEST(Packing, FollowsTheDefinition) {
+  for (const SchemeFamily &family : schemeTable()) {
+    Scheme scheme = family.scheme;
+    for (Layout layout : {Layout{16, 4}, Layout{8, 4}, Layout{32, 4}}) {
+      QuantizedTensor tensor = randomTensor(scheme, 21, 63);
+      std::vector<char> bytes = packed(tensor, layout);
+      for (int64_t r = 0; r < 21; ++r)
+        for (int64_t c = 0; c < 63; ++c)
+          ASSERT_EQ(codeAt(bytes, scheme, 63, layout, r, c),
+                    tensor.codes[r * 63 + c])
+              << family.pattern.str() << " " << r << " " << c;
+    }
+  }
+}
+
+TEST(Packing, ZeroPointMasks) {
+  Scheme scheme = *parseScheme("uint5-g32");
+  QuantizedTensor tensor = randomTensor(scheme, 20, 64);
+  std::vector<char> bytes = packed(tensor, kTile16);
+  BlockParts parts = blockParts(scheme, 64, kTile16);
+  EXPECT_EQ(parts.bytes - parts.zeros, 2 * 5 * 2u);
+  for (int64_t row = 0; row < 20; ++row) {
+    for (int64_t g = 0; g < 2; ++g) {
+      unsigned zero = 0;
+      for (unsigned b = 0; b < 5; ++b) {
+        uint16_t mask;
+        std::memcpy(
+            &mask,
+            &bytes[row / 16 * parts.bytes + parts.zeros + (g * 5 + b) * 2], 2);
+        zero |= ((mask >> (row % 16)) & 1) << b;
+      }
+      EXPECT_EQ(zero, tensor.zeros[row * 2 + g]);
+    }
+  }
+}
+
+TEST(Packing, RoundTrips) {
+  for (const SchemeFamily &family : schemeTable()) {
+    for (int64_t groupSize : {0, 32, 64, 128}) {
+      for (int64_t rows : {1, 15, 16, 17, 40}) {
+        for (int64_t columns : {63, 172, 128, 256, 1, 4}) {
+          Scheme scheme = family.scheme;
+          scheme.groupSize = groupSize;
+          if (whyNotQuantizable(scheme, rows, columns))
+            continue;
+          QuantizedTensor tensor = randomTensor(scheme, rows, columns);
+          QuantizedTensor back =
+              unpack(packed(tensor, kTile16), scheme, rows, columns, kTile16);
+          ASSERT_EQ(back.codes, tensor.codes) << schemeName(scheme);
+          ASSERT_EQ(back.scales, tensor.scales) << schemeName(scheme);
+          ASSERT_EQ(back.zeros, tensor.zeros) << schemeName(scheme);
+        }
+      }
+    }
+  }
+}
+
+TEST(Packing, PaddingIsZeroBytes) {
+  // One row of ones in a block of 16: everything that belongs to other rows and
+  // to columns 5 and up is zero, in the signed plane too.
+  for (const SchemeFamily &family : schemeTable()) {
+    QuantizedTensor tensor = randomTensor(family.scheme, 1, 5);
+    for (uint8_t &code : tensor.codes)
+      code = 1;
+    std::vector<char> bytes = packed(tensor, kTile16);
+    BlockParts parts = blockParts(family.scheme, 5, kTile16);
+    for (uint64_t i = 0; i < parts.scales; ++i)
+      if (i % 64 >= 4)
+        EXPECT_EQ(bytes[i], 0) << family.pattern.str() << " " << i;
+    if (family.scheme.bits == 8) {
+      EXPECT_EQ(static_cast<uint8_t>(bytes[64]), 0x81) << "column 4";
+      EXPECT_EQ(bytes[65], 0) << "column 5 is padding";
+    }
+    for (uint64_t i = parts.bytes; i < bytes.size(); ++i)
+      EXPECT_EQ(bytes[i], 0);
+  }
+}
+
+TEST(Packing, SizeIsCloseToBitsPerWeight) {
+  Scheme scheme = *parseScheme("int4-g64");
+  EXPECT_EQ(packedBytes(scheme, 2048, 2048, kTile16) * 8.0,
+            bitsPerWeight(scheme, 2048) * 2048 * 2048);
+}
+
+TEST(Packing, FloatsByHand) {
+  // 2 x 3 in tiles of 2 rows: columns one after the other.
+  uint16_t elements[] = {1, 2, 3, 4, 5, 6};
+  Layout layout = {2, 1};
+  std::vector<char> bytes(packedBytes(2, 2, 3, layout));
+  ASSERT_EQ(bytes.size(), 64u);
+  pack(llvm::ArrayRef(reinterpret_cast<char *>(elements), 12), 2, 2, 3, layout,
+       bytes);
+  uint16_t result[6];
+  std::memcpy(result, bytes.data(), sizeof(result));
+  EXPECT_EQ(std::vector<uint16_t>(result, result + 6),
+            std::vector<uint16_t>({1, 4, 2, 5, 3, 6}));
+}
+
+TEST(Packing, FloatsRoundTrip) {
+  for (unsigned elementBytes : {2u, 4u}) {
+    for (int64_t rows : {1, 16, 33}) {
+      for (int64_t columns : {1, 63, 64}) {
+        std::vector<char> elements(rows * columns * elementBytes);
+        for (size_t i = 0; i < elements.size(); ++i)
+          elements[i] = static_cast<char>(i * 31 + 7);
+        std::vector<char> bytes(
+            packedBytes(elementBytes, rows, columns, kFloat16), 0x55);
+        pack(elements, elementBytes, rows, columns, kFloat16, bytes);
+        EXPECT_EQ(unpack(bytes, elementBytes, rows, columns, kFloat16),
+                  elements);
+      }
+    }
+  }
+}

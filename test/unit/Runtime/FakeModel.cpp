@@ -1,0 +1,56 @@
+//===- FakeModel.cpp - a model of one line, in place of generated code ----===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// See FakeModel.h. Compiled twice: into unit tests, and as the object file that
+// the tests of executables link.
+//
+//===----------------------------------------------------------------------===//
+
+#include "test/unit/Runtime/FakeModel.h"
+
+namespace {
+/// Units are (row, 1): each computes the logits of one output row.
+void logitsKernel(void *const *arguments, int64_t, int64_t begin, int64_t end) {
+  const lqc_step &step = *static_cast<const lqc_step *>(arguments[0]);
+  const float scale = *reinterpret_cast<const float *>(step.weights);
+  const int32_t *cache = reinterpret_cast<const int32_t *>(step.cache);
+  for (int64_t i = begin; i < end; ++i) {
+    const int32_t position = step.positions[step.outputs[i]];
+    int32_t sum = 0;
+    for (int32_t p = 0; p <= position; ++p)
+      sum += cache[p];
+    for (int32_t v = 0; v < fake::kVocabulary; ++v)
+      step.logits[i * fake::kVocabulary + v] =
+          fake::logit(scale, cache[position], sum, v);
+  }
+}
+
+void runStep(const lqc_step *step) {
+  int32_t *cache = reinterpret_cast<int32_t *>(step->cache);
+  for (int64_t i = 0; i < step->count; ++i)
+    cache[step->positions[i]] = step->tokens[i];
+  void *arguments[] = {const_cast<lqc_step *>(step)};
+  lqc_dispatch(step->pool, logitsKernel, arguments, step->count,
+               step->output_count, 1);
+}
+} // namespace
+
+#ifndef FAKE_FEATURES
+#define FAKE_FEATURES "sse3 cx16"
+#endif
+
+extern "C" const struct lqc_model lqc_model = {LQC_MODEL_VERSION,
+                                               fake::kVocabulary,
+                                               fake::kContext,
+                                               fake::kChunk,
+                                               /*arena_bytes=*/64,
+                                               /*cache_bytes=*/4 *
+                                                   fake::kContext,
+                                               fake::kWeightsBytes,
+                                               runStep,
+                                               runStep,
+                                               FAKE_FEATURES};

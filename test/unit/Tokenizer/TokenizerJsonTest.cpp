@@ -1,0 +1,311 @@
+//===- TokenizerJsonTest.cpp - files that are wrong or not understood -----===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "test/unit/Tokenizer/Fixture.h"
+
+#include "lib/Import/Tokenizer/Description.h"
+
+#include <random>
+
+using namespace lqc;
+using namespace lqc::test;
+
+/// A valid file, field by field. A test replaces one of them.
+struct File {
+  std::string normalizer = "null";
+  std::string preTokenizer = R"({"type":"ByteLevel"})";
+  std::string decoder = R"({"type":"ByteLevel"})";
+  std::string postProcessor = "null";
+  std::string added = "[]";
+  std::string vocabulary = R"({"a":0,"b":1,"ab":2})";
+  std::string merges = R"(["a b"])";
+  std::string model = R"("type":"BPE")";
+  std::string more;
+};
+
+static std::string json(const File &file) {
+  return "{" + file.more + "\"normalizer\":" + file.normalizer +
+         ",\"pre_tokenizer\":" + file.preTokenizer +
+         ",\"decoder\":" + file.decoder +
+         ",\"post_processor\":" + file.postProcessor +
+         ",\"added_tokens\":" + file.added + ",\"model\":{" + file.model +
+         ",\"vocab\":" + file.vocabulary + ",\"merges\":" + file.merges + "}}";
+}
+
+static std::string errorOf(const std::string &text) {
+  llvm::Expected<TokenizerDescription> result =
+      readTokenizerJson(text, "t.json", 100);
+  return result ? "" : llvm::toString(result.takeError());
+}
+
+template <typename Change> static std::string errorWith(Change change) {
+  File file;
+  change(file);
+  return errorOf(json(file));
+}
+static std::string errorWith(std::string File::*field, std::string value) {
+  return errorWith([&](File &file) { file.*field = std::move(value); });
+}
+
+TEST(TokenizerJson, ReadsTheSmallestFile) { EXPECT_EQ(errorOf(json({})), ""); }
+
+TEST(TokenizerJson, NoFileIsNoError) {
+  TemporaryModel model("");
+  std::filesystem::remove(model.path / "tokenizer.json");
+  auto tables = buildTokenizerTables(model.path.string(), 10, {});
+  ASSERT_TRUE(bool(tables)) << llvm::toString(tables.takeError());
+  EXPECT_EQ(*tables, std::nullopt);
+}
+
+TEST(TokenizerJson, ABrokenLinkIsAnError) {
+  TemporaryModel model("");
+  std::filesystem::remove(model.path / "tokenizer.json");
+  std::filesystem::create_symlink("nowhere", model.path / "tokenizer.json");
+  EXPECT_EQ(openDirectory(model.path).error,
+            (model.path / "tokenizer.json").string() +
+                ": no such file or directory");
+}
+
+TEST(TokenizerJson, BrokenJson) {
+  EXPECT_NE(errorOf(""), "");
+  EXPECT_NE(errorOf("{"), "");
+  EXPECT_EQ(errorOf("[]"),
+            "t.json: the file: must be an object, got: an array");
+  EXPECT_EQ(errorOf("{}"), "t.json: model: must be an object, got: nothing");
+}
+
+TEST(TokenizerJson, UnknownKindsAreErrors) {
+  EXPECT_EQ(errorWith(&File::model, R"("type":"Unigram")"),
+            "t.json: model.type: must be 'BPE', got: 'Unigram'");
+  EXPECT_EQ(errorWith(&File::normalizer, R"({"type":"NFC"})"),
+            "t.json: normalizer: must be null, got: 'NFC'");
+  EXPECT_EQ(errorWith(&File::preTokenizer, R"({"type":"Metaspace"})"),
+            "t.json: pre_tokenizer.type: must be ByteLevel, Split, Digits or "
+            "Sequence, got: 'Metaspace'");
+  EXPECT_EQ(errorWith(&File::preTokenizer, "null"),
+            "t.json: pre_tokenizer: must be an object, got: null");
+  EXPECT_EQ(errorWith(&File::preTokenizer, R"({"type":"Digits"})"),
+            "t.json: pre_tokenizer: must end in ByteLevel");
+  EXPECT_EQ(errorWith(&File::decoder, R"({"type":"Metaspace"})"),
+            "t.json: decoder.type: must be ByteLevel, got: 'Metaspace'");
+  EXPECT_EQ(errorWith(&File::decoder, "null"),
+            "t.json: decoder: must be an object, got: null");
+  EXPECT_EQ(errorWith(&File::postProcessor, R"({"type":"BertProcessing"})"),
+            "t.json: post_processor.type: must be ByteLevel, "
+            "TemplateProcessing or Sequence, got: 'BertProcessing'");
+  EXPECT_EQ(errorWith(&File::more, R"("version":"2.0",)"),
+            "t.json: version: must be '1.0', got: '2.0'");
+  EXPECT_EQ(errorWith(&File::more, R"("surprise":1,)"),
+            "t.json: the file: key 'surprise' is not known");
+}
+
+TEST(TokenizerJson, ModelOptions) {
+  EXPECT_EQ(errorWith(&File::model, R"("dropout":0.5)"),
+            "t.json: model.dropout: must be null, got: 0.5");
+  EXPECT_EQ(errorWith(&File::model, R"("dropout":null,"fuse_unk":true)"), "");
+  EXPECT_EQ(errorWith(&File::model, R"("end_of_word_suffix":"</w>")"),
+            "t.json: model.end_of_word_suffix: must be null, got: '</w>'");
+  EXPECT_EQ(errorWith(&File::model, R"("continuing_subword_prefix":"##")"),
+            "t.json: model.continuing_subword_prefix: must be null, got: '##'");
+  EXPECT_EQ(errorWith(&File::model, R"("ignore_merges":1)"),
+            "t.json: model.ignore_merges: must be true or false, got: 1");
+  EXPECT_EQ(errorWith(&File::model, R"("magic":1)"),
+            "t.json: model: key 'magic' is not known");
+  for (const char *option : {R"("unk_token":"a")", R"("byte_fallback":true)"})
+    EXPECT_EQ(errorWith(&File::model, option),
+              "t.json: model.vocab: every byte must have a token when "
+              "unk_token or byte_fallback is set");
+}
+
+TEST(TokenizerJson, VocabularyIds) {
+  const std::pair<const char *, const char *> cases[] = {
+      {"[]", "model.vocab: must be an object, got: an array"},
+      {R"({"a":0,"b":0})", "model.vocab: two tokens have the id 0"},
+      {R"({"a":-1})", "model.vocab['a']: must be a token id, got: -1"},
+      {R"({"a":1.5})", "model.vocab['a']: must be a token id, got: 1.5"},
+      {R"({"a":"0"})", "model.vocab['a']: must be a token id, got: '0'"},
+      {R"({"a":100})", "model.vocab['a']: token id must be below the model's "
+                       "vocabulary size 100, got: 100"},
+      {R"({"a":99999999999})",
+       "model.vocab['a']: token id must be below the model's vocabulary size "
+       "100, got: 99999999999"}};
+  for (auto [vocabulary, why] : cases)
+    EXPECT_EQ(errorWith(&File::vocabulary, vocabulary),
+              std::string("t.json: ") + why);
+}
+
+TEST(TokenizerJson, Merges) {
+  const std::pair<const char *, const char *> cases[] = {
+      {"{}", "model.merges: must be an array, got: an object"},
+      {R"(["a b","ab"])", "model.merges[1]: must be two tokens with a space "
+                          "between, got: 'ab'"},
+      {R"(["a b c"])", "model.merges[0]: must be two tokens with a space "
+                       "between, got: 'a b c'"},
+      {R"([["a"]])", "model.merges[0]: must be two tokens, got: an array"},
+      {R"([["a",1]])", "model.merges[0]: must be two tokens, got: an array"},
+      {"[7]", "model.merges[0]: must be two tokens, got: 7"},
+      {R"(["a x"])",
+       "model.merges[0]: must be made of tokens of model.vocab, got: 'x'"},
+      {R"(["b a"])",
+       "model.merges[0]: must be made of tokens of model.vocab, got: 'ba'"}};
+  for (auto [merges, why] : cases)
+    EXPECT_EQ(errorWith(&File::merges, merges), std::string("t.json: ") + why);
+  EXPECT_EQ(errorWith(&File::merges, R"(["#version: 0.2","a b",["a","b"]])"),
+            "");
+}
+
+TEST(TokenizerJson, AddedTokens) {
+  const std::pair<const char *, const char *> cases[] = {
+      {"{}", "added_tokens: must be an array, got: an object"},
+      {"[1]", "added_tokens[0]: must be an object, got: 1"},
+      {R"([{"id":5}])", "added_tokens[0].content: must be a string that is not "
+                        "empty, got: nothing"},
+      {R"([{"id":5,"content":""}])", "added_tokens[0].content: must be a "
+                                     "string that is not empty, got: ''"},
+      {R"([{"content":"x"}])",
+       "added_tokens[0].id: must be a token id, got: nothing"},
+      {R"([{"id":100,"content":"x"}])",
+       "added_tokens[0].id: token id must be below the model's vocabulary size "
+       "100, got: 100"},
+      {R"([{"id":2,"content":"x"}])",
+       "added_tokens[0].id: must not be another token's, got: 2"},
+      {R"([{"id":7,"content":"ab"}])",
+       "added_tokens[0].id: must be as in model.vocab, 2, got: 7"},
+      {R"([{"id":7,"content":"x"},{"id":8,"content":"x"}])",
+       "added_tokens[1].content: must be there once, got: 'x'"},
+      {R"([{"id":7,"content":"x","single_word":true}])",
+       "added_tokens[0].single_word: must be false, got: true"},
+      {R"([{"id":7,"content":"x","special":"yes"}])",
+       "added_tokens[0].special: must be true or false, got: 'yes'"},
+      {R"([{"id":7,"content":"x","colour":"red"}])",
+       "added_tokens[0]: key 'colour' is not known"}};
+  for (auto [added, why] : cases)
+    EXPECT_EQ(errorWith(&File::added, added), std::string("t.json: ") + why);
+}
+
+static std::string sequence(const std::string &steps) {
+  return R"({"type":"Sequence","pretokenizers":[)" + steps + "]}";
+}
+
+TEST(TokenizerJson, PreTokenizers) {
+  const std::string byteLevel = R"({"type":"ByteLevel","use_regex":false})";
+  const std::string split = R"({"type":"Split","pattern":{"Regex":"a+"},)";
+  const std::pair<std::string, const char *> cases[] = {
+      {sequence(byteLevel + "," + byteLevel),
+       "pre_tokenizer.pretokenizers[1]: nothing may come behind ByteLevel, "
+       "got: 'ByteLevel'"},
+      {sequence(split + R"("behavior":"Removed"},)" + byteLevel),
+       "pre_tokenizer.pretokenizers[0].behavior: must be 'Isolated', got: "
+       "'Removed'"},
+      {sequence(R"({"type":"Split","behavior":"Isolated"},)" + byteLevel),
+       "pre_tokenizer.pretokenizers[0].pattern: must be an object, got: "
+       "nothing"},
+      {sequence(
+           R"({"type":"Split","behavior":"Isolated","pattern":{"Regex":"(a"}},)" +
+           byteLevel),
+       "pre_tokenizer.pretokenizers[0].pattern.Regex: regular expression: "
+       "missing closing parenthesis at offset 2"},
+      {sequence(split + R"("behavior":"Isolated"},)" +
+                R"({"type":"ByteLevel","add_prefix_space":true})"),
+       "pre_tokenizer.pretokenizers[1].add_prefix_space: must be false behind "
+       "another pre-tokenizer, got: true"},
+      {R"({"type":"Sequence"})",
+       "pre_tokenizer.pretokenizers: must be an array, got: nothing"},
+      {R"({"type":"ByteLevel","sparkle":1})",
+       "pre_tokenizer: key 'sparkle' is not known"}};
+  for (const auto &[preTokenizer, why] : cases)
+    EXPECT_EQ(errorWith(&File::preTokenizer, preTokenizer),
+              std::string("t.json: ") + why);
+  std::string many = byteLevel;
+  for (int i = 0; i < 17; ++i)
+    many = R"({"type":"Digits"},)" + many;
+  EXPECT_EQ(errorWith(&File::preTokenizer, sequence(many)),
+            "t.json: pre_tokenizer.pretokenizers[16]: more than 16 patterns "
+            "are not supported");
+}
+
+TEST(TokenizerJson, Templates) {
+  auto processor = [](const std::string &single, const std::string &tokens) {
+    return R"({"type":"TemplateProcessing","pair":[],"single":[)" + single +
+           R"(],"special_tokens":{)" + tokens + "}}";
+  };
+  const std::string a = R"({"Sequence":{"id":"A","type_id":0}})";
+  const std::string x = R"({"SpecialToken":{"id":"x","type_id":0}})";
+  const std::pair<std::string, const char *> cases[] = {
+      {processor(x, R"("x":{"ids":[1]})"),
+       "post_processor.single: must hold one Sequence, got: 0"},
+      {processor(a + "," + a, ""),
+       "post_processor.single: must hold one Sequence, got: 2"},
+      {processor(x + "," + a, ""), "post_processor.single[0]: must be one of "
+                                   "special_tokens, got: 'x'"},
+      {processor(x + "," + a, R"("x":{"ids":[9]})"),
+       "post_processor.single[0].ids: must be a token's id, got: 9"},
+      {processor(x + "," + a, R"("x":{"ids":[900]})"),
+       "post_processor.single[0].ids: token id must be below the model's "
+       "vocabulary size 100, got: 900"},
+      {processor("3", ""),
+       "post_processor.single[0]: must be an object, got: 3"}};
+  for (const auto &[text, why] : cases)
+    EXPECT_EQ(errorWith(&File::postProcessor, text),
+              std::string("t.json: ") + why);
+  EXPECT_EQ(errorWith(&File::postProcessor,
+                      processor(x + "," + a + "," + x, R"("x":{"ids":[1,0]})")),
+            "");
+}
+
+TEST(TokenizerJson, ConfigIds) {
+  TemporaryModel model(json({}));
+  SpecialTokens special;
+  special.bos = 7;
+  EXPECT_EQ(openDirectory(model.path, 5, special).error,
+            model.path.string() +
+                ": bos_token_id must be below the vocabulary size 5, got: 7");
+  special.bos = 4;
+  special.eos = {1, -1};
+  EXPECT_EQ(openDirectory(model.path, 5, special).error,
+            model.path.string() +
+                ": eos_token_id must be below the vocabulary size 5, got: -1");
+  special.eos = {1, 4};
+  EXPECT_EQ(openDirectory(model.path, 5, special).error, "");
+}
+
+TEST(TokenizerJson, DamagedFilesNeverCrash) {
+  const std::string good =
+      readFile(goldenDirectory() + "/small-llama3/tokenizer.json");
+  ASSERT_FALSE(good.empty());
+  std::mt19937 random(5);
+  size_t head = good.find("\"vocab\"");
+  for (int round = 0; round < 600; ++round) {
+    std::string text = good;
+    for (size_t i = 0; i <= random() % 3; ++i)
+      text[random() % (round % 2 ? head : text.size())] =
+          "{}[]\",:0aA9\\\xff-"[random() % 15];
+    llvm::Expected<TokenizerDescription> result =
+        readTokenizerJson(text, "t.json", 1000);
+    if (!result) {
+      llvm::consumeError(result.takeError());
+      continue;
+    }
+    std::vector<char> tables = writeTokenizerTables(*result);
+    std::string error;
+    auto tokenizer =
+        runtime::Tokenizer::open(tables.data(), tables.size(), error);
+    ASSERT_TRUE(tokenizer) << error;
+    tokenizer->encode("To be, or not to be: 1599 <|eot|>\n", true);
+  }
+}
+
+TEST(TokenizerJson, AWildIdDoesNotTakeAllMemory) {
+  File file;
+  file.vocabulary = R"({"a":2000000000})";
+  llvm::Expected<TokenizerDescription> result =
+      readTokenizerJson(json(file), "t.json", int64_t(1) << 40);
+  ASSERT_FALSE(bool(result));
+  EXPECT_EQ(llvm::toString(result.takeError()),
+            "t.json: model.vocab['a']: token id must be below 4194304, got: "
+            "2000000000");
+}
