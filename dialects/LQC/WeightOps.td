@@ -44,7 +44,7 @@ def LQC_WeightOp : LQC_Op<"weight", [
                        OptionalAttr<AnyAttr>:$value);
   let regions = (region MaxSizedRegion<1>:$initializer);
   let assemblyFormat = [{
-    $sym_name `:` $type (`=` $value^)? ($initializer^)? attr-dict
+    $sym_name `:` $type (`=` $value^)? attr-dict-with-keyword ($initializer^)?
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;

@@ -40,6 +40,7 @@ private:
   llvm::Error load();
   llvm::Error setTarget();
   llvm::Error runPhases();
+  void keepFacts();
   llvm::Error writeLowered();
   llvm::Error link();
   llvm::Error buildTokenizer();
@@ -99,8 +100,8 @@ llvm::Error Compiler::checkOptions() {
   if (!made)
     return made.takeError();
   plan = *made;
-  output = options.output.empty() ? defaultOutput(options, plan)
-                                  : options.output;
+  output =
+      options.output.empty() ? defaultOutput(options, plan) : options.output;
   if (output == "-" && plan.to >= Phase::Lower)
     return makeError("-o - is for the IR of phases up to schedule: there is "
                      "more than one file after {0}",
@@ -156,7 +157,17 @@ llvm::Error Compiler::runPhases() {
         }))
       return error;
   }
+  keepFacts();
   return llvm::Error::success();
+}
+
+/// Lowering need not know what --info will say; the driver keeps it.
+void Compiler::keepFacts() {
+  if (!scheduled)
+    return;
+  for (NamedAttribute attribute : (*scheduled)->getDiscardableAttrs())
+    if (!(*model.module)->hasAttr(attribute.getName()))
+      (*model.module)->setAttr(attribute.getName(), attribute.getValue());
 }
 
 /// No lqc operation is left that could say how to make a weight: write the
@@ -164,8 +175,8 @@ llvm::Error Compiler::runPhases() {
 llvm::Error Compiler::writeLowered() {
   SmallString<128> sidecar(output);
   llvm::sys::path::replace_extension(sidecar, ".lqcw");
-  Payload weights = Payload::ofScheduled(*scheduled, model.root,
-                                         session.threads());
+  Payload weights =
+      Payload::ofScheduled(*scheduled, model.root, session.threads());
   if (llvm::Error error = weights.writeSidecar(sidecar, *model.module))
     return error;
   // The sidecar's place is relative to the output's folder already.
@@ -255,8 +266,8 @@ llvm::Error Compiler::link() {
     return error;
   return timed("link", [&] {
     return linkExecutable(
-        object,
-        [&](PayloadWriter &writer) { return writeSections(writer); }, output);
+        object, [&](PayloadWriter &writer) { return writeSections(writer); },
+        output);
   });
 }
 

@@ -103,8 +103,7 @@ void lqc::printBits(const BitsReport &bits, llvm::raw_ostream &out) {
   for (int i = 0; i < kWeightClasses; ++i) {
     WeightClass weightClass = WeightClass(i);
     if (bits.of(weightClass).tensors)
-      table.addRow(
-          bitsRow(weightClassName(weightClass), bits.of(weightClass)));
+      table.addRow(bitsRow(weightClassName(weightClass), bits.of(weightClass)));
     else if (weightClass == WeightClass::Head && bits.headIsEmbedding)
       table.addRow({"head", "0", "0", "the embedding", "-", "-"});
   }
@@ -156,9 +155,8 @@ static json::Value toJson(Attribute attribute) {
 }
 
 std::string lqc::infoJson(ModuleOp module, uint64_t weightsBytes) {
-  json::Object info{{"lqc", LQC_VERSION},
-                    {"cache", "f32"},
-                    {"weights_bytes", weightsBytes}};
+  json::Object info{
+      {"lqc", LQC_VERSION}, {"cache", "f32"}, {"weights_bytes", weightsBytes}};
   if (ModelAttr model = module->getAttrOfType<ModelAttr>(kModelAttrName)) {
     info["family"] = json::fixUTF8(model.getFamily());
     info["vocabulary"] = model.getVocabulary();
@@ -194,8 +192,7 @@ std::string lqc::infoJson(ModuleOp module, uint64_t weightsBytes) {
 static StringRef optionText(ModuleOp module, StringRef name) {
   DictionaryAttr options =
       module->getAttrOfType<DictionaryAttr>(kOptionsAttrName);
-  StringAttr text =
-      options ? options.getAs<StringAttr>(name) : StringAttr();
+  StringAttr text = options ? options.getAs<StringAttr>(name) : StringAttr();
   return text ? text.getValue() : "unknown";
 }
 
@@ -213,9 +210,9 @@ std::string lqc::summaryText(ModuleOp module, uint64_t weightsBytes) {
   if (module->hasAttr(kOptionsAttrName))
     out << "quantize:    " << optionText(module, "quantize") << " (embedding "
         << optionText(module, "embedding") << ", head "
-        << optionText(module, "head") << ", clip "
-        << optionText(module, "clip") << ")\nactivations: "
-        << optionText(module, "activations") << ", cache f32\n";
+        << optionText(module, "head") << ", clip " << optionText(module, "clip")
+        << ")\nactivations: " << optionText(module, "activations")
+        << ", cache f32\n";
   if (TargetAttr target = module->getAttrOfType<TargetAttr>(kTargetAttrName))
     out << "cpu:         " << target.getCpu() << "\n";
   out << "weights:     " << formatBytes(weightsBytes) << "\n"

@@ -57,8 +57,8 @@ static SchemeCost costOf(const Scheme &scheme, MLIRContext *context,
                          const BitsReport &bits) {
   SchemeCost cost = {schemeName(scheme), 0, 0, 0, 0};
   for (RankedTensorType type : matrices) {
-    bool fits = !whyNotQuantizable(scheme, type.getDimSize(0),
-                                   type.getDimSize(1));
+    bool fits =
+        !whyNotQuantizable(scheme, type.getDimSize(0), type.getDimSize(1));
     cost.kept += !fits;
     cost.layerBytes += weightBytes(
         fits ? quantizedType(type, SchemeAttr::get(context, scheme)) : type);
@@ -100,11 +100,11 @@ static CacheType cacheOf(ModuleOp module) {
 }
 
 static json::Object modelJson(ModuleOp module, const BitsReport &bits) {
-  json::Object result{{"parameters", bits.parameters},
-                      {"bits_per_weight",
-                       bits.of(WeightClass::Layers).bitsPerWeight()},
-                      {"bits_per_weight_total", bits.total().bitsPerWeight()},
-                      {"weights", bitsJson(bits)}};
+  json::Object result{
+      {"parameters", bits.parameters},
+      {"bits_per_weight", bits.of(WeightClass::Layers).bitsPerWeight()},
+      {"bits_per_weight_total", bits.total().bitsPerWeight()},
+      {"weights", bitsJson(bits)}};
   if (ModelAttr model = module->getAttrOfType<ModelAttr>(kModelAttrName)) {
     result["family"] = json::fixUTF8(model.getFamily());
     result["vocabulary"] = model.getVocabulary();
@@ -130,8 +130,8 @@ static void printSchemes(ModuleOp module, const BitsReport &bits,
   std::vector<SchemeCost> costs = schemeCosts(module, bits);
   if (costs.empty())
     return;
-  Table table(
-      {"--quantize", "bits/weight", "layers", "all weights", "stay as they are"});
+  Table table({"--quantize", "bits/weight", "layers", "all weights",
+               "stay as they are"});
   table.addRow({"as stored",
                 formatFixed(bits.of(WeightClass::Layers).bitsPerWeight(), 3),
                 formatBytes(bits.of(WeightClass::Layers).bytes),
@@ -163,7 +163,8 @@ static void printModel(ModuleOp module, const BitsReport &bits,
 /// Which operations a module has, for IR whose weights say nothing any more.
 static void printOperations(ModuleOp module, llvm::raw_ostream &out) {
   std::map<std::string, uint64_t> counts;
-  module.walk([&](Operation *op) { ++counts[op->getName().getStringRef().str()]; });
+  module.walk(
+      [&](Operation *op) { ++counts[op->getName().getStringRef().str()]; });
   counts.erase("builtin.module");
   Table table({"operation", "count"});
   for (const auto &[name, count] : counts)
@@ -237,8 +238,8 @@ static llvm::Error inspectSafetensors(const InspectOptions &options,
   }
   if (options.json) {
     printJson(json::Object{{"parameters", elements},
-               {"bytes", bytes},
-               {"tensors", std::move(tensors)}},
+                           {"bytes", bytes},
+                           {"tensors", std::move(tensors)}},
               out);
     return llvm::Error::success();
   }

@@ -147,9 +147,8 @@ static llvm::Error planPhases(const ModelOptions &options, Phase defaultTo,
   return llvm::Error::success();
 }
 
-llvm::Expected<Plan> lqc::makePlan(Session &session,
-                                   const ModelOptions &options,
-                                   Phase defaultTo) {
+llvm::Expected<Plan>
+lqc::makePlan(Session &session, const ModelOptions &options, Phase defaultTo) {
   Plan plan;
   if (llvm::Error error = planPhases(options, defaultTo, plan))
     return error;

@@ -61,9 +61,8 @@ static std::string relativePath(StringRef from, StringRef to) {
 }
 
 /// Calls `change` for every path of the module and keeps what it returns.
-static void
-replacePaths(ModuleOp module,
-             llvm::function_ref<std::string(StringRef)> change) {
+static void replacePaths(ModuleOp module,
+                         llvm::function_ref<std::string(StringRef)> change) {
   AttrTypeReplacer replacer;
   replacer.addReplacement([&](FileAttr file) -> Attribute {
     return FileAttr::get(file.getContext(), change(file.getPath()),

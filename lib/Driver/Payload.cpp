@@ -47,8 +47,8 @@ llvm::Expected<Payload> Payload::ofLowered(ModuleOp lowered, std::string root,
     payload.weights.push_back({weight, offset, place.getBytes()});
     offset = llvm::alignTo(offset + place.getBytes(), kWeightAlignment);
   }
-  payload.store = std::make_unique<WeightStore>(*payload.holder,
-                                                std::move(root), threads);
+  payload.store =
+      std::make_unique<WeightStore>(*payload.holder, std::move(root), threads);
   return payload;
 }
 

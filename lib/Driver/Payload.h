@@ -10,7 +10,7 @@
 
 #include "lqc/Interpreter/WeightStore.h"
 #include "lqc/Target/Link/PayloadWriter.h"
-#include "passes/Schedule/Payload.h"
+#include "passes/Common/Payload.h"
 
 #include "mlir/IR/OwningOpRef.h"
 

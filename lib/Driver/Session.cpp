@@ -46,6 +46,7 @@ static DialectRegistry makeRegistry() {
 Session::Session(unsigned threads, bool showRemarks)
     : threadCount(threads ? threads : hardwareThreads()),
       mlirContext(makeRegistry(), MLIRContext::Threading::DISABLED) {
+  mlirContext.loadDialect<LQCDialect>();
   if (threadCount > 1) {
     pool = std::make_unique<llvm::DefaultThreadPool>(
         llvm::hardware_concurrency(threadCount));
@@ -56,7 +57,8 @@ Session::Session(unsigned threads, bool showRemarks)
   if (!showRemarks)
     return;
   remark::RemarkCategories categories;
-  categories.all = ".*";
+  categories.passed = categories.missed = ".*";
+  categories.analysis = categories.failed = ".*";
   // Fails only for a second engine in one context.
   (void)remark::enableOptimizationRemarks(
       mlirContext, std::make_unique<RemarkPrinter>(),

@@ -32,8 +32,7 @@ public:
   unsigned threads() const { return threadCount; }
 
   /// Parses a .mlir or bytecode file.
-  llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
-  parse(llvm::StringRef path);
+  llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> parse(llvm::StringRef path);
 
   /// Runs one phase that is made of passes.
   llvm::Error runPhase(mlir::ModuleOp module, Phase phase,

@@ -32,7 +32,8 @@ static uint16_t brainFromFloat(float value) {
 void lqc::floatsFromElements(const char *elements, FloatFormat format,
                              int64_t count, float *floats) {
   if (format == FloatFormat::F32) {
-    std::memcpy(floats, elements, count * 4);
+    if (count > 0) // memcpy takes no null pointers
+      std::memcpy(floats, elements, count * 4);
     return;
   }
   if (format == FloatFormat::F16) {
@@ -53,7 +54,8 @@ void lqc::floatsFromElements(const char *elements, FloatFormat format,
 void lqc::elementsFromFloats(const float *floats, FloatFormat format,
                              int64_t count, char *elements) {
   if (format == FloatFormat::F32) {
-    std::memcpy(elements, floats, count * 4);
+    if (count > 0)
+      std::memcpy(elements, floats, count * 4);
     return;
   }
   if (format == FloatFormat::F16) {

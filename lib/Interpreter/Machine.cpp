@@ -211,6 +211,10 @@ llvm::Expected<LayerCache *> Machine::layerCache(CacheType type, int64_t layer,
   if (slot < 0 || slot >= slots)
     return makeError("slot must be one of the cache's {0}, got: {1}", slots,
                      slot);
+  layer += firstLayer;
+  if (layer >= type.getLayers())
+    return makeError("layer must be one of the cache's {0}, got: {1}",
+                     type.getLayers(), layer);
   std::vector<LayerCache> &layers = caches[type];
   layers.resize(slots * type.getLayers());
   return &layers[slot * type.getLayers() + layer];

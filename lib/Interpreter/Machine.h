@@ -119,6 +119,8 @@ public:
   llvm::Expected<LayerCache *> layerCache(CacheType type, int64_t layer,
                                           int64_t slot);
   void resetCache() { caches.clear(); }
+  /// The layer that a kernel's cache begins with (lqc.cache_layer); 0 outside.
+  int64_t firstLayer = 0;
 
   mlir::ModuleOp module;
   const unsigned threads;

@@ -14,6 +14,8 @@
 
 #include "Machine.h"
 
+#include "llvm/ADT/ScopeExit.h"
+
 #include <cstring>
 
 using namespace lqc;
@@ -224,8 +226,21 @@ llvm::Error StepRunner::checkOverlaps(DispatchOp op, KernelOp kernel) const {
   return llvm::Error::success();
 }
 
+/// The layer that the dispatch's cache begins with.
+static int64_t firstLayerOf(DispatchOp op) {
+  int64_t layer = 0;
+  for (Value operand : op.getOperands_())
+    while (CacheLayerOp view = operand.getDefiningOp<CacheLayerOp>()) {
+      layer += view.getLayer();
+      operand = view.getCache();
+    }
+  return layer;
+}
+
 llvm::Error StepRunner::dispatch(DispatchOp op) {
   int64_t rows = counts.lookup(op.getRows());
+  machine.firstLayer = firstLayerOf(op);
+  auto restore = llvm::make_scope_exit([&] { machine.firstLayer = 0; });
   KernelOp kernel = machine.module.lookupSymbol<KernelOp>(op.getKernelAttr());
   if (llvm::Error error = checkOverlaps(op, kernel))
     return error;
@@ -275,7 +290,8 @@ llvm::Error StepRunner::addInput(StepOp::Argument argument,
   if (static_cast<int64_t>(data.size()) > buffer.rows())
     return opError(step, "@{0} takes at most {1} tokens, got: {2}",
                    step.getSymName(), buffer.rows(), data.size());
-  std::memcpy(buffer.data, data.data(), data.size() * sizeof(int32_t));
+  if (!data.empty()) // memcpy takes no null pointers
+    std::memcpy(buffer.data, data.data(), data.size() * sizeof(int32_t));
   return llvm::Error::success();
 }
 
@@ -312,6 +328,8 @@ llvm::Error StepRunner::run(const Machine::StepInputs &inputs,
       weights[get] = std::move(*value);
       continue;
     }
+    if (isa<CacheLayerOp>(op))
+      continue;
     ArenaSliceOp slice = dyn_cast<ArenaSliceOp>(op);
     if (llvm::Error error =
             slice ? addSlice(slice) : dispatch(cast<DispatchOp>(op)))

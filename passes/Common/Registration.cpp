@@ -25,12 +25,12 @@ struct PipelineOptions : public PassPipelineOptions<PipelineOptions> {
                            llvm::cl::init("import")};
   Option<std::string> to{*this, "to", llvm::cl::desc("the last phase to run"),
                          llvm::cl::init("lower")};
-  Option<std::string> scheme{
-      *this, "scheme", llvm::cl::desc("scheme of the layers' linears")};
+  Option<std::string> scheme{*this, "scheme",
+                             llvm::cl::desc("scheme of the layers' linears")};
   Option<std::string> embedding{*this, "embedding",
                                 llvm::cl::desc("scheme of embedding tables")};
-  Option<std::string> head{
-      *this, "head", llvm::cl::desc("scheme of linears outside layers")};
+  Option<std::string> head{*this, "head",
+                           llvm::cl::desc("scheme of linears outside layers")};
   ListOption<std::string> overrides{
       *this, "overrides",
       llvm::cl::desc("GLOB=SCHEME or GLOB=float, the last match counts")};
@@ -84,8 +84,8 @@ static LogicalResult buildStretch(OpPassManager &manager, StringRef text,
   return success();
 }
 
-static void visitOptions(function_ref<void(const mlir::detail::PassOptions &)>
-                             visit) {
+static void
+visitOptions(function_ref<void(const mlir::detail::PassOptions &)> visit) {
   visit(PipelineOptions());
 }
 

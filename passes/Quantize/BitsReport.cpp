@@ -33,8 +33,8 @@ std::string WeightTotals::typesText() const {
     return types.begin()->first;
   std::string text;
   for (const auto &[name, count] : types)
-    text += (text.empty() ? "" : ", ") + name + " (" + std::to_string(count) +
-            ")";
+    text +=
+        (text.empty() ? "" : ", ") + name + " (" + std::to_string(count) + ")";
   return text;
 }
 
@@ -142,8 +142,7 @@ DictionaryAttr BitsReport::toAttribute(MLIRContext *context) const {
         weightClassName(WeightClass(i)),
         builder.getDictionaryAttr(
             {number("tensors", totals.tensors),
-             number("elements", totals.elements),
-             number("bytes", totals.bytes),
+             number("elements", totals.elements), number("bytes", totals.bytes),
              builder.getNamedAttr("types",
                                   builder.getDictionaryAttr(types))})));
   }
@@ -168,8 +167,7 @@ static bool readTotals(DictionaryAttr entries, WeightTotals &totals) {
       !readNumber(entries, "bytes", totals.bytes))
     return false;
   for (NamedAttribute type : types)
-    if (!readNumber(types, type.getName(),
-                    totals.types[type.getName().str()]))
+    if (!readNumber(types, type.getName(), totals.types[type.getName().str()]))
       return false;
   return true;
 }
@@ -184,9 +182,9 @@ std::optional<BitsReport> BitsReport::fromAttribute(Attribute attribute) {
     return std::nullopt;
   report.headIsEmbedding = shared.getValue();
   for (int i = 0; i < kWeightClasses; ++i)
-    if (!readTotals(entries.getAs<DictionaryAttr>(
-                        weightClassName(WeightClass(i))),
-                    report.classes[i]))
+    if (!readTotals(
+            entries.getAs<DictionaryAttr>(weightClassName(WeightClass(i))),
+            report.classes[i]))
       return std::nullopt;
   return report;
 }

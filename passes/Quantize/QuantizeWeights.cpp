@@ -196,6 +196,8 @@ void QuantizeWeightsPass::applyPreferences(WeightUse &use) {
 
 LogicalResult QuantizeWeightsPass::quantizeUse(WeightUse use) {
   if (!use.scheme) {
+    if (!derived.try_emplace({use.weight, Attribute()}).second)
+      return success();
     remark::analysis(use.weight.getLoc(), remarkNamed("WeightAsStored"))
         << remark::metric("weight", use.weight.getSymName())
         << remark::metric("type", use.weight.getTensorType().getElementType());
@@ -246,8 +248,7 @@ LogicalResult QuantizeWeightsPass::rejectWeight(WeightOp weight,
   std::string name = schemeName(scheme.getValue());
   remark::missed(weight.getLoc(), remarkNamed("WeightKept"))
       << remark::metric("weight", weight.getSymName())
-      << remark::metric("scheme", name)
-      << remark::reason("{0}", why.str());
+      << remark::metric("scheme", name) << remark::reason("{0}", why.str());
   if (strict)
     return mlir::emitError(weight.getLoc())
            << "weight @" << weight.getSymName() << ": cannot be " << name

@@ -49,9 +49,8 @@ struct DropUnusedWeightsPass
          llvm::make_early_inc_range(module.getOps<WeightOp>())) {
       if (used.contains(weight.getSymNameAttr()))
         continue;
-      remark::passed(weight.getLoc(),
-                     remark::RemarkOpts::name("WeightDropped")
-                         .category("lqc-drop-unused-weights"))
+      remark::passed(weight.getLoc(), remark::RemarkOpts::name("WeightDropped")
+                                          .category("lqc-drop-unused-weights"))
           << remark::metric("weight", weight.getSymName());
       weight.erase();
     }

@@ -56,7 +56,7 @@ def compile_model(build, name, scheme):
 
 def tell_story(name, executable):
     command = [executable.relative_to(ROOT), *STORY, PROMPT]
-    shown = [word if word != PROMPT else repr(PROMPT) for word in map(str, command)]
+    shown = [word if word != PROMPT else f"${PROMPT!r}" for word in map(str, command)]
     print(f"\n$ {' '.join(shown)}")
     text = output_of(ROOT / command[0], *command[1:])
     print(textwrap.indent(text.strip(), "  | ", lambda line: True), flush=True)

@@ -14,7 +14,8 @@
 namespace cl = llvm::cl;
 using llvm::StringRef;
 
-static constexpr const char *kOverview = R"(lqc turns a language model into one executable with its weights inside
+static constexpr const char *kOverview =
+    R"(lqc turns a language model into one executable with its weights inside
 
 usage: lqc COMMAND [OPTIONS]
 
@@ -62,27 +63,27 @@ examples:
 )";
 
 static cl::OptionCategory category("Options");
-static cl::SubCommand compileCommand(
-    "compile", "make an executable, or the IR after a phase, from a model");
-static cl::SubCommand inspectCommand(
-    "inspect", "say what a checkpoint, a .mlir file or an executable is");
-static cl::SubCommand interpretCommand(
-    "interpret", "run a model in the reference interpreter");
+static cl::SubCommand
+    compileCommand("compile",
+                   "make an executable, or the IR after a phase, from a model");
+static cl::SubCommand
+    inspectCommand("inspect",
+                   "say what a checkpoint, a .mlir file or an executable is");
+static cl::SubCommand
+    interpretCommand("interpret", "run a model in the reference interpreter");
 
 namespace {
 /// A flag with a text. Numbers and choices are checked by the driver.
 struct Text : public cl::opt<std::string> {
   template <typename... Ts>
-  Text(const char *name, const char *value, const char *description,
-       Ts &&...more)
-      : cl::opt<std::string>(name, cl::value_desc(value),
-                             cl::desc(description), cl::cat(category),
-                             std::forward<Ts>(more)...) {}
+  Text(StringRef name, const char *value, const char *description, Ts &&...more)
+      : cl::opt<std::string>(name, cl::value_desc(value), cl::desc(description),
+                             cl::cat(category), std::forward<Ts>(more)...) {}
 };
 
 struct Switch : public cl::opt<bool> {
   template <typename... Ts>
-  Switch(const char *name, const char *description, Ts &&...more)
+  Switch(StringRef name, const char *description, Ts &&...more)
       : cl::opt<bool>(name, cl::desc(description), cl::cat(category),
                       std::forward<Ts>(more)...) {}
 };
@@ -92,17 +93,21 @@ struct Flags {
   cl::sub compile{compileCommand}, inspect{inspectCommand},
       interpret{interpretCommand};
 
-  cl::list<std::string> paths{cl::Positional, cl::desc("MODEL"),
-                              cl::cat(category), compile, inspect, interpret};
+  cl::list<std::string> paths{cl::Positional,    cl::desc("MODEL"),
+                              cl::cat(category), compile,
+                              inspect,           interpret};
   Text quantize{"quantize", "SCHEME",
                 "scheme of the layers' linears, as int4-g64 (default: as "
                 "stored)",
                 compile, interpret};
   cl::list<std::string> overrides{
-      "quantize-override", cl::value_desc("GLOB=SCHEME"),
+      "quantize-override",
+      cl::value_desc("GLOB=SCHEME"),
       cl::desc("scheme, or float, of weights whose name matches; may be given "
                "several times, the last match counts"),
-      cl::cat(category), compile, interpret};
+      cl::cat(category),
+      compile,
+      interpret};
   Text embedding{"embedding", "SCHEME",
                  "scheme of the embedding (default: as stored)", compile,
                  interpret};
@@ -205,17 +210,20 @@ static int fail(StringRef message) {
 
 /// What the parser says of a bad command line, as one line and a hint.
 static std::string cleanParserMessage(StringRef text, StringRef command) {
+  std::string help = ("lqc " + command + " --help").str();
   StringRef line = text.split('\n').first;
   line.consume_front("lqc: ");
-  if (line.consume_front("Unknown command line argument "))
-    line = line.split(".  Try").first;
-  else
-    return (line.rtrim("!") + "\ntry: lqc " + command + " --help").str();
-  size_t guess = text.find("Did you mean '");
-  std::string hint = ("lqc " + command + " --help").str();
-  if (guess != StringRef::npos)
-    hint = text.substr(guess).split('\'').second.split('\'').first.str();
-  return ("lqc " + command + " has no option " + line + "\ntry: " + hint).str();
+  if (!line.consume_front("Unknown command line argument '"))
+    return (line.rtrim("!") + "\ntry: " + help).str();
+  StringRef given = line.split("'.  Try").first;
+  // The parser guesses always; a guess helps if it is near.
+  StringRef guess =
+      text.split("Did you mean '").second.split('\'').first.split('=').first;
+  bool isNear =
+      !guess.empty() && guess.edit_distance(given.split('=').first) <= 2;
+  return ("lqc " + command + " has no option '" + given +
+          "'\ntry: " + (isNear ? guess : StringRef(help)))
+      .str();
 }
 
 static const char *examplesOf(StringRef command) {
@@ -246,9 +254,9 @@ int main(int argc, char **argv) {
   if (!cl::ParseCommandLineOptions(argc, argv, "", &errors))
     return fail(cleanParserMessage(text, command));
   if (flags.paths.size() != 1)
-    return fail(("lqc " + command + " takes one model, got: " +
-                 llvm::Twine(flags.paths.size()) + "\ntry: lqc " + command +
-                 " --help")
+    return fail(("lqc " + command +
+                 " takes one model, got: " + llvm::Twine(flags.paths.size()) +
+                 "\ntry: lqc " + command + " --help")
                     .str());
   if (llvm::Error error = runCommand(flags))
     return fail(llvm::toString(std::move(error)));

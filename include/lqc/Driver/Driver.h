@@ -40,8 +40,8 @@ struct ModelOptions {
 };
 
 struct CompileOptions : ModelOptions {
-  std::string output; ///< a file, or "-" for the IR of a phase
-  std::string cpu;    ///< native, or a name LLVM knows
+  std::string output;    ///< a file, or "-" for the IR of a phase
+  std::string cpu;       ///< native, or a name LLVM knows
   std::string tokenizer; ///< none: leave it out
   bool stats = false;
 };

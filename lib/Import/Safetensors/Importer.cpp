@@ -43,11 +43,9 @@ static Type elementType(MLIRContext *context, StorageType type) {
 
 /// "1024x256".
 static std::string shapeText(ArrayRef<int64_t> shape) {
-  return llvm::join(llvm::map_range(shape,
-                                    [](int64_t size) {
-                                      return std::to_string(size);
-                                    }),
-                    "x");
+  return llvm::join(
+      llvm::map_range(shape, [](int64_t size) { return std::to_string(size); }),
+      "x");
 }
 
 /// "[vocab_size, hidden_size] = 1024x256".

@@ -95,9 +95,9 @@ static Value buildAttention(ModelBuilder &b, int64_t layer,
   CacheAppendOp::create(b.builder, b.loc, k, v, arguments[Cache], positions,
                         slots, layer);
   APFloat scale(float(1.0 / std::sqrt(double(config.headDim))));
-  Value mixed = AttentionOp::create(b.builder, b.loc, q.getType(), q,
-                                    arguments[Cache], positions, slots, layer,
-                                    scale);
+  Value mixed =
+      AttentionOp::create(b.builder, b.loc, q.getType(), q, arguments[Cache],
+                          positions, slots, layer, scale);
   return b.linear(mixed, prefix + "self_attn.o_proj", bias);
 }
 
@@ -135,17 +135,16 @@ static void buildLayer(ModelBuilder &b, int64_t layer) {
 void lqc::buildLlama(ModelBuilder &b) {
   const ModelConfig &config = b.config;
   RankedTensorType hidden = b.activations(config.hiddenSize);
-  func::FuncOp forward =
-      b.startFunction(kForwardName,
-                      {b.tokens(), b.tokens(), b.tokens(), b.cache()},
-                      b.activations(config.vocabulary));
+  func::FuncOp forward = b.startFunction(
+      kForwardName, {b.tokens(), b.tokens(), b.tokens(), b.cache()},
+      b.activations(config.vocabulary));
   Value tokens = forward.getArgument(0), positions = forward.getArgument(1);
   Value slots = forward.getArgument(2), cache = forward.getArgument(3);
   Value x = EmbeddingOp::create(b.builder, b.loc, hidden, tokens,
                                 b.weight("model.embed_tokens.weight"));
-  Value rotary = RotaryTableOp::create(b.builder, b.loc,
-                                       b.activations(config.headDim), positions,
-                                       b.weight("rope.frequencies"));
+  Value rotary =
+      RotaryTableOp::create(b.builder, b.loc, b.activations(config.headDim),
+                            positions, b.weight("rope.frequencies"));
   for (int64_t layer = 0; layer < config.layers; ++layer)
     x = func::CallOp::create(b.builder, b.loc, layerFunction(layer), hidden,
                              ValueRange{x, rotary, positions, slots, cache})

@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "passes/Lower/CPU/KernelEmitter.h"
-#include "passes/Schedule/Payload.h"
+#include "passes/Common/Payload.h"
 
 #include "lqc/Runtime/Model.h"
 

@@ -17,9 +17,9 @@ void lqc::buildLowerCPUPipeline(OpPassManager &manager) {
   manager.addPass(createLowerKernelsPass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
-  // Before math-to-libm, because that takes whatever is left.
+  // Before math-to-llvm, because that makes calls of the C library of whatever
+  // is no instruction.
   manager.addPass(createExpandMathPass());
-  manager.addPass(createConvertMathToLibmPass());
   // Addresses are the same for every column of a loop.
   manager.addPass(createLoopInvariantCodeMotionPass());
   manager.addPass(createSCFToControlFlowPass());

@@ -207,3 +207,17 @@ TEST_F(ElementwiseTest, UnknownOpIsAnError) {
             "test.mlir:2:8: the interpreter does not know math.log; what it "
             "knows is listed in lib/Interpreter/README.md");
 }
+
+TEST_F(ElementwiseTest, ShapesThatDifferAreAnError) {
+  parse("func.func @f(%a: tensor<?x?xf32>, %b: tensor<?x?xf32>) -> "
+        "tensor<?x?xf32> {\n %r = arith.addf %a, %b : tensor<?x?xf32>\n return "
+        "%r : tensor<?x?xf32> }");
+  EXPECT_EQ(
+      messageOf(tryCall("f", {floats({1, 2}, {1, 2}), floats({1, 1}, {1})})),
+      "test.mlir:2:7: arith.addf: dimension 1 of the operands must be "
+      "the same, got: 2 != 1");
+  EXPECT_EQ(
+      messageOf(tryCall("f", {floats({1, 1}, {1}), floats({2, 1}, {1, 2})})),
+      "test.mlir:2:7: arith.addf: dimension 0 of the operands must be "
+      "the same, got: 1 != 2");
+}

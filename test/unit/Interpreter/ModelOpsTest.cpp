@@ -239,3 +239,37 @@ TEST_F(ModelOpsTest, CacheErrors) {
             "test.mlir:7:10: lqc.attention: token 0 must read positions that "
             "were written, got: 0");
 }
+
+//===----------------------------------------------------------------------===//
+// What dynamic sizes leave open
+//===----------------------------------------------------------------------===//
+
+TEST_F(ModelOpsTest, RowsThatDifferAreAnError) {
+  parse(kAttention);
+  TensorValue row = floats({1, 2}, {1, 2});
+  EXPECT_EQ(
+      messageOf(tryCall("append", {row, row, integers({0, 1}), integers({0})})),
+      "test.mlir:3:5: lqc.cache_append: positions must be 1, got: 2");
+  EXPECT_EQ(messageOf(tryCall("attend", {floats({1, 4}, {1, 2, 3, 4}),
+                                         integers({0}), integers({})})),
+            "test.mlir:7:10: lqc.attention: slots must be 1, got: 0");
+}
+
+TEST_F(ModelOpsTest, ColumnsThatDifferAreAnError) {
+  EXPECT_EQ(runError(R"(
+    func.func @f(%x: tensor<?x?xf32>, %w: tensor<?x?xf32>) -> tensor<?x?xf32> {
+      %r = lqc.linear %x, %w : (tensor<?x?xf32>, tensor<?x?xf32>) -> tensor<?x?xf32>
+      return %r : tensor<?x?xf32>
+    })",
+                     {floats({1, 2}, {1, 2}), floats({1, 1}, {1})}),
+            "test.mlir:3:12: lqc.linear: columns of the weight must be 2, got: "
+            "1");
+}
+
+TEST_F(ModelOpsTest, CachesAreNoValues) {
+  EXPECT_EQ(runError(R"(
+    func.func @f(%c: !lqc.cache<2x4x1x2xf32>) -> !lqc.cache<2x4x1x2xf32> {
+      return %c : !lqc.cache<2x4x1x2xf32>
+    })"),
+            "test.mlir:3:7: func.return: operand 0 has no value here");
+}

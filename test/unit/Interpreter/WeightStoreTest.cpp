@@ -427,3 +427,18 @@ TEST_F(WeightStoreTest, ErrorsOfTheSinkEndTheStream) {
                                     })),
             "full");
 }
+
+TEST_F(WeightStoreTest, EndlessChainsAreAnError) {
+  std::string text =
+      "lqc.weight @w0 : tensor<2xf32> = dense<1.0> : tensor<2xf32>\n";
+  for (int i = 1; i < 1000; ++i)
+    text += "lqc.weight @w" + std::to_string(i) +
+            " : tensor<2xf32> { %0 = lqc.get_weight @w" +
+            std::to_string(i - 1) +
+            " : tensor<2xf32> lqc.yield %0 : tensor<2xf32> }\n";
+  parse(text);
+  EXPECT_EQ(value("w400").floats(), (Floats{1, 1}));
+  store->clear();
+  EXPECT_EQ(streamError("w999"),
+            "weight @w499: initializers must not be nested over 500 deep");
+}

@@ -12,8 +12,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef LQC_PASSES_SCHEDULE_PAYLOAD_H
-#define LQC_PASSES_SCHEDULE_PAYLOAD_H
+#ifndef LQC_PASSES_COMMON_PAYLOAD_H
+#define LQC_PASSES_COMMON_PAYLOAD_H
 
 #include "dialects/LQC/LQC.h"
 
@@ -35,4 +35,4 @@ uint64_t payloadBytes(llvm::ArrayRef<PayloadWeight> payload);
 
 } // namespace lqc
 
-#endif // LQC_PASSES_SCHEDULE_PAYLOAD_H
+#endif // LQC_PASSES_COMMON_PAYLOAD_H
