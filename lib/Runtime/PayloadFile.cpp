@@ -63,8 +63,8 @@ bool PayloadFile::openDescriptor(int file, std::string &error) {
     return fail(error, "cannot map the file");
   base = static_cast<char *>(mapped);
   footer = found;
-  return verify(Section::TokenizerTables, error) && verify(Section::Info, error) &&
-         verify(Section::Summary, error);
+  return verify(Section::TokenizerTables, error) &&
+         verify(Section::Info, error) && verify(Section::Summary, error);
 }
 
 bool PayloadFile::verify(Section section, std::string &error) const {

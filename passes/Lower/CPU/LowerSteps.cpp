@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "passes/Lower/CPU/KernelEmitter.h"
 #include "passes/Common/Payload.h"
+#include "passes/Lower/CPU/KernelEmitter.h"
 
 #include "lqc/Runtime/Model.h"
 

@@ -40,10 +40,10 @@ TEST(ArenaPlan, LiveBuffersNeverOverlap) {
       buffer.first = generator() % 30;
       buffer.last = buffer.first + generator() % 10;
     }
-    std::stable_sort(buffers.begin(), buffers.end(),
-                     [](const ArenaBuffer &a, const ArenaBuffer &b) {
-                       return a.first < b.first;
-                     });
+    std::sort(buffers.begin(), buffers.end(),
+              [](const ArenaBuffer &a, const ArenaBuffer &b) {
+                return a.first < b.first;
+              });
     uint64_t arena = planArena(buffers);
     for (size_t i = 0; i < buffers.size(); ++i) {
       const ArenaBuffer &a = buffers[i];
