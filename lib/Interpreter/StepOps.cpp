@@ -240,7 +240,7 @@ static int64_t firstLayerOf(DispatchOp op) {
 llvm::Error StepRunner::dispatch(DispatchOp op) {
   int64_t rows = counts.lookup(op.getRows());
   machine.firstLayer = firstLayerOf(op);
-  auto restore = llvm::make_scope_exit([&] { machine.firstLayer = 0; });
+  llvm::scope_exit restore([&] { machine.firstLayer = 0; });
   KernelOp kernel = machine.module.lookupSymbol<KernelOp>(op.getKernelAttr());
   if (llvm::Error error = checkOverlaps(op, kernel))
     return error;
