@@ -5,11 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Driver/EvalModel.h"
+#include "lib/Driver/Evaluate.h"
 #include "lib/Driver/Facts.h"
 #include "lib/Driver/Model.h"
 #include "lib/Driver/Paths.h"
 #include "lib/Driver/Payload.h"
-#include "lqc/Import/Tokenizer/Tokenizer.h"
 #include "lqc/Support/Error.h"
 #include "lqc/Support/MemoryStats.h"
 #include "lqc/Support/Progress.h"
@@ -37,14 +38,17 @@ public:
 
 private:
   llvm::Error checkOptions();
+  llvm::Error checkEvaluate();
   llvm::Error load();
   llvm::Error setTarget();
   llvm::Error runPhases();
   void keepFacts();
   llvm::Error writeLowered();
   llvm::Error link();
-  llvm::Error buildTokenizer();
+  llvm::Error prepareTokenizer();
   llvm::Error writeSections(PayloadWriter &writer);
+  llvm::Error writeTexts(PayloadWriter &writer, const Measurement *measured);
+  llvm::Error measure(StringRef file);
   llvm::Error report();
   /// Runs `work` as a row of --stats.
   llvm::Error timed(StringRef what, llvm::function_ref<llvm::Error()> work);
@@ -61,6 +65,7 @@ private:
   std::optional<Payload> payload;
   /// For the executable; none: it takes token ids.
   std::optional<std::vector<char>> tokenizer;
+  std::optional<Measurement> measurement;            ///< of --evaluate
   std::vector<std::pair<std::string, double>> times; ///< in seconds
 };
 } // namespace
@@ -68,7 +73,7 @@ private:
 llvm::Error Compiler::timed(StringRef what,
                             llvm::function_ref<llvm::Error()> work) {
   auto start = std::chrono::steady_clock::now();
-  Progress progress(what, /*totalBytes=*/0);
+  Progress progress(what, /*total=*/0);
   llvm::Error error = work();
   std::chrono::duration<double> seconds =
       std::chrono::steady_clock::now() - start;
@@ -113,10 +118,25 @@ llvm::Error Compiler::checkOptions() {
     return makeError("--cpu is for the schedule phase, which does not run from "
                      "{0} to {1}",
                      phaseName(plan.from), phaseName(plan.to));
-  if (options.tokenizer.empty() || options.tokenizer == "none")
+  if (!options.tokenizer.empty() && options.tokenizer != "none")
+    return makeError("--tokenizer must be none, got: {0}",
+                     quote(options.tokenizer));
+  return checkEvaluate();
+}
+
+/// What is measured is an executable, against a model that is float still.
+llvm::Error Compiler::checkEvaluate() {
+  if (options.evaluate.empty())
     return llvm::Error::success();
-  return makeError("--tokenizer must be none, got: {0}",
-                   quote(options.tokenizer));
+  if (plan.to != Phase::Link)
+    return makeError("--evaluate is for the link phase, which does not run "
+                     "from {0} to {1}",
+                     phaseName(plan.from), phaseName(plan.to));
+  if (!plan.runs(Phase::Quantize))
+    return makeError("--evaluate compares with the model before quantize, "
+                     "which IR after {0} does not have",
+                     phaseName(plan.from));
+  return checkText(options.evaluate);
 }
 
 llvm::Error Compiler::load() {
@@ -198,51 +218,62 @@ llvm::Error Compiler::writeLowered() {
 //===----------------------------------------------------------------------===//
 
 /// Before the long work, because a tokenizer that is not understood ends it.
-llvm::Error Compiler::buildTokenizer() {
-  ModelAttr attribute =
-      (*model.module)->getAttrOfType<ModelAttr>(kModelAttrName);
-  if (!attribute)
-    return makeError("{0}: the module must have the attribute {1}",
-                     options.model, kModelAttrName);
-  if (attribute.getTokenizer().empty() || options.tokenizer == "none")
-    return llvm::Error::success();
-  SpecialTokens special;
-  if (attribute.getBos() >= 0)
-    special.bos = attribute.getBos();
-  special.eos.assign(attribute.getEos().asArrayRef().begin(),
-                     attribute.getEos().asArrayRef().end());
-  SmallString<128> folder(model.root);
-  if (attribute.getTokenizer() != ".")
-    llvm::sys::path::append(folder, attribute.getTokenizer());
+llvm::Error Compiler::prepareTokenizer() {
+  if (options.tokenizer == "none")
+    return modelAttribute(model, options.model).takeError();
   llvm::Expected<std::optional<std::vector<char>>> tables =
-      buildTokenizerTables(folder, attribute.getVocabulary(), special);
+      buildTokenizer(model, options.model);
   if (!tables)
-    return errorWithHint(llvm::toString(tables.takeError()),
-                         "--tokenizer=none, for an executable that takes token "
-                         "ids");
+    return errorWithHint(llvm::toString(tables.takeError()), kNoTokenizerHint);
   tokenizer = std::move(*tables);
   return llvm::Error::success();
+}
+
+static llvm::Error writeSection(PayloadWriter &writer, runtime::Section section,
+                                ArrayRef<char> contents) {
+  writer.beginSection(section);
+  if (llvm::Error error = writer.write(contents))
+    return error;
+  return writer.endSection();
+}
+
+/// The sections that say what the executable is; they stand last.
+llvm::Error Compiler::writeTexts(PayloadWriter &writer,
+                                 const Measurement *measured) {
+  uint64_t bytes = payload->bytes();
+  std::string info = infoJson(*model.module, bytes, measured);
+  std::string summary = summaryText(*model.module, bytes, measured);
+  if (llvm::Error error = writeSection(writer, runtime::Info,
+                                       ArrayRef(info.data(), info.size())))
+    return error;
+  return writeSection(writer, runtime::Summary,
+                      ArrayRef(summary.data(), summary.size()));
 }
 
 llvm::Error Compiler::writeSections(PayloadWriter &writer) {
   if (llvm::Error error = payload->writeTo(writer))
     return error;
-  uint64_t bytes = payload->bytes();
-  std::string info = infoJson(*model.module, bytes);
-  std::string summary = summaryText(*model.module, bytes);
-  std::pair<runtime::Section, ArrayRef<char>> sections[] = {
-      {runtime::TokenizerTables,
-       tokenizer ? ArrayRef<char>(*tokenizer) : ArrayRef<char>()},
-      {runtime::Info, ArrayRef<char>(info.data(), info.size())},
-      {runtime::Summary, ArrayRef<char>(summary.data(), summary.size())}};
-  for (auto [section, contents] : sections) {
-    writer.beginSection(section);
-    if (llvm::Error error = writer.write(contents))
-      return error;
-    if (llvm::Error error = writer.endSection())
-      return error;
-  }
-  return llvm::Error::success();
+  if (llvm::Error error = writeSection(writer, runtime::TokenizerTables,
+                                       tokenizer ? ArrayRef<char>(*tokenizer)
+                                                 : ArrayRef<char>()))
+    return error;
+  return writeTexts(writer, nullptr);
+}
+
+/// Measures the finished executable `file` against the model without
+/// quantization, and writes into it what came out.
+llvm::Error Compiler::measure(StringRef file) {
+  llvm::Expected<Measurement> measured =
+      measureExecutable(options, file, output);
+  if (!measured)
+    return measured.takeError();
+  auto writer = PayloadWriter::reopen(file, output, runtime::Info);
+  if (!writer)
+    return writer.takeError();
+  if (llvm::Error error = writeTexts(**writer, &*measured))
+    return error;
+  measurement = std::move(*measured);
+  return (*writer)->finish();
 }
 
 llvm::Error Compiler::link() {
@@ -264,11 +295,20 @@ llvm::Error Compiler::link() {
         return llvm::Error::success();
       }))
     return error;
-  return timed("link", [&] {
+  auto measureFile = [&](StringRef file) {
+    return timed("evaluate", [&] { return measure(file); });
+  };
+  LinkOptions linkOptions;
+  if (!options.evaluate.empty())
+    linkOptions.complete = measureFile;
+  llvm::Error error = timed("link", [&] {
     return linkExecutable(
         object, [&](PayloadWriter &writer) { return writeSections(writer); },
-        output);
+        output, linkOptions);
   });
+  if (measurement) // it was a part of the link, and has a row of its own
+    times.back().second -= times[times.size() - 2].second;
+  return error;
 }
 
 //===----------------------------------------------------------------------===//
@@ -290,6 +330,10 @@ llvm::Error Compiler::report() {
     printBits(*bits, out);
     out << "\n";
   }
+  if (measurement) {
+    printQuality(*measurement, out);
+    out << "\n";
+  }
   uint64_t size = 0;
   if (std::error_code code = llvm::sys::fs::file_size(output, size))
     return makeError("{0}: {1}", output, code.message());
@@ -307,7 +351,7 @@ llvm::Error Compiler::run() {
           timed(plan.isDirectory ? "import" : "read", [&] { return load(); }))
     return error;
   if (plan.to == Phase::Link)
-    if (llvm::Error error = buildTokenizer())
+    if (llvm::Error error = prepareTokenizer())
       return error;
   if (llvm::Error error = runPhases())
     return error;

@@ -154,7 +154,8 @@ static json::Value toJson(Attribute attribute) {
   return nullptr;
 }
 
-std::string lqc::infoJson(ModuleOp module, uint64_t weightsBytes) {
+std::string lqc::infoJson(ModuleOp module, uint64_t weightsBytes,
+                          const Measurement *measured) {
   json::Object info{
       {"lqc", LQC_VERSION}, {"cache", "f32"}, {"weights_bytes", weightsBytes}};
   if (ModelAttr model = module->getAttrOfType<ModelAttr>(kModelAttrName)) {
@@ -179,6 +180,11 @@ std::string lqc::infoJson(ModuleOp module, uint64_t weightsBytes) {
     info["bits_per_weight_total"] = bits->total().bitsPerWeight();
     info["weights"] = bitsJson(*bits);
   }
+  if (measured) {
+    json::Object quality = qualityJson(*measured);
+    quality["text"] = measured->textHash;
+    info["quality"] = std::move(quality);
+  }
   std::string text;
   llvm::raw_string_ostream(text)
       << llvm::formatv("{0:2}", json::Value(std::move(info))) << "\n";
@@ -196,7 +202,8 @@ static StringRef optionText(ModuleOp module, StringRef name) {
   return text ? text.getValue() : "unknown";
 }
 
-std::string lqc::summaryText(ModuleOp module, uint64_t weightsBytes) {
+std::string lqc::summaryText(ModuleOp module, uint64_t weightsBytes,
+                             const Measurement *measured) {
   std::string text;
   llvm::raw_string_ostream out(text);
   std::optional<BitsReport> bits = bitsOf(module);
@@ -220,6 +227,11 @@ std::string lqc::summaryText(ModuleOp module, uint64_t weightsBytes) {
   if (bits) {
     out << "\n";
     printBits(*bits, out);
+  }
+  if (measured) {
+    out << "\nmeasured on the text with hash "
+        << StringRef(measured->textHash).take_front(16) << "…:\n";
+    printQuality(*measured, out);
   }
   return text;
 }

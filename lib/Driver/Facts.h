@@ -13,13 +13,15 @@
 //   lqc.bits     after quantize: what the weights cost
 //   lqc.payload  after lower: where the bytes of the payload are, in order
 //
-// No paths, times or names of machines.
+// What was measured on the executable itself (compile --evaluate) is no fact of
+// the module; it is handed over. No paths, times or names of machines.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef LQC_LIB_DRIVER_FACTS_H
 #define LQC_LIB_DRIVER_FACTS_H
 
+#include "lib/Driver/Evaluate.h"
 #include "lqc/Driver/Driver.h"
 #include "passes/Quantize/BitsReport.h"
 
@@ -46,9 +48,11 @@ std::optional<BitsReport> bitsOf(mlir::ModuleOp module);
 void printBits(const BitsReport &bits, llvm::raw_ostream &out);
 
 /// The sections Info (one JSON object) and Summary (text) of an executable.
-/// `weightsBytes`: of its weights section.
-std::string infoJson(mlir::ModuleOp module, uint64_t weightsBytes);
-std::string summaryText(mlir::ModuleOp module, uint64_t weightsBytes);
+/// `weightsBytes`: of its weights section. `measured`: its quality, or null.
+std::string infoJson(mlir::ModuleOp module, uint64_t weightsBytes,
+                     const Measurement *measured);
+std::string summaryText(mlir::ModuleOp module, uint64_t weightsBytes,
+                        const Measurement *measured);
 
 /// {"layers": {"tensors": …, "weights": …, "bytes": …, "bits_per_weight": …},
 /// …}.

@@ -71,7 +71,7 @@ struct Feeder {
 
 static llvm::Error printGreedy(Feeder &feeder, std::vector<int32_t> tokens,
                                int64_t count, llvm::raw_ostream &out) {
-  Progress progress("interpret", /*totalBytes=*/0);
+  Progress progress("interpret", /*total=*/0);
   SmallVector<std::string> generated;
   for (int64_t i = 0; i < count; ++i) {
     progress.setItem("token " + std::to_string(i + 1));
@@ -114,27 +114,6 @@ static void printLargest(ArrayRef<int32_t> tokens, ArrayRef<float> logits,
     table.addRow({std::to_string(row), std::to_string(tokens[row]), text});
   }
   table.print(out);
-}
-
-/// The interpreter runs the IR of any phase up to schedule.
-static llvm::Expected<Plan> makeInterpretPlan(Session &session,
-                                              ModelOptions options) {
-  // A .mlir file alone is run as it is.
-  bool isFile = llvm::sys::fs::is_regular_file(options.model);
-  if (isFile && options.compileFrom.empty() && options.compileTo.empty()) {
-    options.compileFrom = phaseName(Phase::Schedule).str();
-    options.compileTo = phaseName(Phase::Lower).str();
-    llvm::Expected<Plan> plan = makePlan(session, options, Phase::Quantize);
-    if (plan)
-      plan->to = plan->from;
-    return plan;
-  }
-  llvm::Expected<Plan> plan = makePlan(session, options, Phase::Quantize);
-  if (plan && plan->to > Phase::Schedule)
-    return makeError("--compile-to must be schedule or before to interpret, "
-                     "got: {0}",
-                     phaseName(plan->to));
-  return plan;
 }
 
 static llvm::Error interpretModel(const InterpretOptions &options,

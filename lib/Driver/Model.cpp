@@ -10,6 +10,7 @@
 #include "lib/Driver/Facts.h"
 #include "lib/Driver/Paths.h"
 #include "lqc/Import/Safetensors/Importer.h"
+#include "lqc/Import/Tokenizer/Tokenizer.h"
 #include "lqc/Support/Error.h"
 
 #include "llvm/Support/FileSystem.h"
@@ -172,6 +173,35 @@ lqc::makePlan(Session &session, const ModelOptions &options, Phase defaultTo) {
   return plan;
 }
 
+/// True for a .mlir file that no phase is to be run on.
+static bool runsAsItIs(const ModelOptions &options) {
+  if (!llvm::sys::fs::is_regular_file(options.model) ||
+      !options.compileTo.empty())
+    return false;
+  return options.compileFrom.empty() ||
+         options.compileFrom == phaseName(Phase::Quantize) ||
+         options.compileFrom == phaseName(Phase::Schedule);
+}
+
+llvm::Expected<Plan> lqc::makeInterpretPlan(Session &session,
+                                            ModelOptions options) {
+  if (runsAsItIs(options)) {
+    // A plan needs some phase behind the first; it is not run.
+    options.compileFrom = phaseName(Phase::Schedule).str();
+    options.compileTo = phaseName(Phase::Lower).str();
+    llvm::Expected<Plan> plan = makePlan(session, options, Phase::Quantize);
+    if (plan)
+      plan->to = plan->from;
+    return plan;
+  }
+  llvm::Expected<Plan> plan = makePlan(session, options, Phase::Quantize);
+  if (plan && plan->to > Phase::Schedule)
+    return makeError("--compile-to must be schedule or before to interpret, "
+                     "got: {0}",
+                     phaseName(plan->to));
+  return plan;
+}
+
 //===----------------------------------------------------------------------===//
 // Reading, running, writing
 //===----------------------------------------------------------------------===//
@@ -213,6 +243,33 @@ llvm::Error lqc::runPhase(Session &session, const Model &model, Phase phase,
   if (phase == Phase::Quantize)
     recordQuantization(*model.module, options);
   return llvm::Error::success();
+}
+
+llvm::Expected<ModelAttr> lqc::modelAttribute(const Model &model,
+                                              StringRef name) {
+  if (ModelAttr attribute =
+          (*model.module)->getAttrOfType<ModelAttr>(kModelAttrName))
+    return attribute;
+  return makeError("{0}: the module must have the attribute {1}", name,
+                   kModelAttrName);
+}
+
+llvm::Expected<std::optional<std::vector<char>>>
+lqc::buildTokenizer(const Model &model, StringRef name) {
+  llvm::Expected<ModelAttr> attribute = modelAttribute(model, name);
+  if (!attribute)
+    return attribute.takeError();
+  if (attribute->getTokenizer().empty())
+    return std::nullopt;
+  SpecialTokens special;
+  if (attribute->getBos() >= 0)
+    special.bos = attribute->getBos();
+  special.eos.assign(attribute->getEos().asArrayRef().begin(),
+                     attribute->getEos().asArrayRef().end());
+  SmallString<128> folder(model.root);
+  if (attribute->getTokenizer() != ".")
+    llvm::sys::path::append(folder, attribute->getTokenizer());
+  return buildTokenizerTables(folder, attribute->getVocabulary(), special);
 }
 
 std::string lqc::modelName(StringRef path) {

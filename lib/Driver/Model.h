@@ -8,6 +8,7 @@
 #ifndef LQC_LIB_DRIVER_MODEL_H
 #define LQC_LIB_DRIVER_MODEL_H
 
+#include "dialects/LQC/LQC.h"
 #include "lib/Driver/Session.h"
 #include "lqc/Driver/Driver.h"
 
@@ -30,6 +31,11 @@ struct Plan {
 /// --compile-to is not given.
 llvm::Expected<Plan> makePlan(Session &session, const ModelOptions &options,
                               Phase defaultTo);
+
+/// The same for the interpreter, which runs the IR of any phase up to schedule
+/// (default: quantize). A .mlir file that is after quantize or schedule, or for
+/// which no phase is named, runs as it is.
+llvm::Expected<Plan> makeInterpretPlan(Session &session, ModelOptions options);
 
 /// Reads a whole number from `minimum` to `maximum`. `option`: its name, for
 /// the message.
@@ -56,6 +62,14 @@ llvm::Expected<Model> loadModel(Session &session, const ModelOptions &options,
 /// Runs one phase and records on the module what --info will say about it.
 llvm::Error runPhase(Session &session, const Model &model, Phase phase,
                      const Plan &plan, const ModelOptions &options);
+
+/// What the module says of the model; an error that names `name` if nothing.
+llvm::Expected<ModelAttr> modelAttribute(const Model &model,
+                                         llvm::StringRef name);
+
+/// Turns the model's tokenizer into tables; nothing if it has none.
+llvm::Expected<std::optional<std::vector<char>>>
+buildTokenizer(const Model &model, llvm::StringRef name);
 
 /// The model's name: of its folder, or of its file without the ending.
 std::string modelName(llvm::StringRef path);

@@ -206,8 +206,8 @@ static void addSamplingOptions(CLI::App &app, Options &options) {
 static void addMeasureOptions(CLI::App &app, Raw &raw, Options &options) {
   const char *group = "Measuring and describing (instead of generating)";
   app.add_option("--perplexity", options.perplexityFile,
-                 "Perplexity on a text; a FILE ending in .u16 holds token ids, "
-                 "16-bit little-endian")
+                 "Perplexity on a text; a FILE ending in .u16 or .u32 holds "
+                 "token ids, 16-bit or 32-bit little-endian")
       ->type_name("FILE")
       ->group(group);
   app.add_option("--window", options.window,
@@ -222,8 +222,9 @@ static void addMeasureOptions(CLI::App &app, Raw &raw, Options &options) {
       ->check(wholeNumber(1, kMaxCount))
       ->group(group);
   app.add_flag("--logits", raw.logits,
-               "Write the logits after each token of the prompt to standard "
-               "output: rows of 32-bit floats")
+               "Write the logits after each token of the prompt, or of each "
+               "window of --perplexity, to standard output: rows of 32-bit "
+               "floats")
       ->group(group);
   app.add_flag("--bench", raw.bench,
                "Speed of prefill and decode, memory bandwidth, and how near "
@@ -258,9 +259,13 @@ static std::string chooseMode(const CLI::App &app, Options &options) {
   for (const auto &entry : modes) {
     if (!app.count(entry.flag))
       continue;
-    if (!chosen.empty())
+    // Together they ask for the rows that the perplexity is made of.
+    const bool rowsOfFile =
+        entry.mode == Mode::Logits && options.mode == Mode::Perplexity;
+    if (!chosen.empty() && !rowsOfFile)
       return chosen + " and " + entry.flag + " do not go together";
-    chosen = entry.flag;
+    if (!rowsOfFile)
+      chosen = entry.flag;
     options.mode = entry.mode;
   }
 
@@ -270,9 +275,10 @@ static std::string chooseMode(const CLI::App &app, Options &options) {
   if (options.json && !reports)
     return "--json goes with --perplexity, --bench or --info";
   for (const char *flag : {"--window", "--stride"})
-    if (app.count(flag) && mode != Mode::Perplexity)
+    if (app.count(flag) && !app.count("--perplexity"))
       return std::string(flag) + " goes with --perplexity";
-  const bool takesPrompt = mode == Mode::Generate || mode == Mode::Logits;
+  const bool takesPrompt = mode == Mode::Generate ||
+                           (mode == Mode::Logits && !app.count("--perplexity"));
   for (const char *flag : {"prompt", "--tokens"})
     if (app.count(flag) && !takesPrompt)
       return chosen + " takes no prompt";

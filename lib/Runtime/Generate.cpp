@@ -150,6 +150,8 @@ int writeLogits(Executable &executable) {
   if (::isatty(STDOUT_FILENO))
     return executable.fail("--logits writes raw numbers: send them to a file "
                            "or a pipe");
+  if (!executable.options.perplexityFile.empty())
+    return writeWindowLogits(executable);
   Prompt prompt;
   std::string error;
   if (!readPrompt(executable, prompt, error))

@@ -16,13 +16,13 @@ using namespace lqc;
 
 static constexpr int64_t kRedrawNanoseconds = 100'000'000;
 
-Progress::Progress(llvm::StringRef phase, uint64_t totalBytes)
-    : Progress(phase, totalBytes, llvm::errs(),
-               llvm::sys::Process::StandardErrIsDisplayed()) {}
+Progress::Progress(llvm::StringRef phase, uint64_t total, Unit unit)
+    : Progress(phase, total, llvm::errs(),
+               llvm::sys::Process::StandardErrIsDisplayed(), unit) {}
 
-Progress::Progress(llvm::StringRef phase, uint64_t totalBytes,
-                   llvm::raw_ostream &stream, bool enabled)
-    : phase(phase), total(totalBytes), stream(stream), enabled(enabled),
+Progress::Progress(llvm::StringRef phase, uint64_t total,
+                   llvm::raw_ostream &stream, bool enabled, Unit unit)
+    : phase(phase), total(total), unit(unit), stream(stream), enabled(enabled),
       start(Clock::now()) {}
 
 Progress::~Progress() {
@@ -42,8 +42,8 @@ void Progress::setItem(llvm::StringRef name) {
   redraw();
 }
 
-void Progress::advance(uint64_t bytes) {
-  done.fetch_add(bytes, std::memory_order_relaxed);
+void Progress::advance(uint64_t count) {
+  done.fetch_add(count, std::memory_order_relaxed);
   if (enabled)
     redraw();
 }
@@ -56,22 +56,27 @@ static std::string formatSeconds(uint64_t seconds) {
                        seconds % 60);
 }
 
+std::string Progress::format(uint64_t count) const {
+  return unit == Unit::Bytes ? formatBytes(count)
+                             : formatCount(count) + " tokens";
+}
+
 std::string Progress::line(Clock::time_point now) const {
-  uint64_t bytes = done.load(std::memory_order_relaxed);
+  uint64_t count = done.load(std::memory_order_relaxed);
   double seconds = std::chrono::duration<double>(now - start).count();
   std::string text = phase;
   if (!item.empty())
     text += " " + item;
-  text += "  " + formatBytes(bytes);
+  text += "  " + format(count);
   if (total)
-    text += " / " + formatBytes(total);
-  if (bytes == 0 || seconds < 0.1)
+    text += " / " + format(total);
+  if (count == 0 || seconds < 0.1)
     return text;
-  double speed = bytes / seconds;
-  text += "  " + formatBytes(static_cast<uint64_t>(speed)) + "/s";
-  if (total > bytes)
+  double speed = count / seconds;
+  text += "  " + format(static_cast<uint64_t>(speed)) + "/s";
+  if (total > count)
     text += "  " +
-            formatSeconds(static_cast<uint64_t>((total - bytes) / speed)) +
+            formatSeconds(static_cast<uint64_t>((total - count) / speed)) +
             " left";
   return text;
 }

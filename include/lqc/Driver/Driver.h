@@ -43,6 +43,7 @@ struct CompileOptions : ModelOptions {
   std::string output;    ///< a file, or "-" for the IR of a phase
   std::string cpu;       ///< native, or a name LLVM knows
   std::string tokenizer; ///< none: leave it out
+  std::string evaluate;  ///< a text to measure the executable on
   bool stats = false;
 };
 
@@ -50,6 +51,18 @@ struct InterpretOptions : ModelOptions {
   std::string tokens; ///< "1,2,3"
   std::string greedy; ///< how many tokens to generate
   std::string logits; ///< a file for f32 rows, or "-"
+};
+
+/// The model is the candidate; it may be an executable too.
+struct EvalOptions : ModelOptions {
+  std::string cpu;            ///< as for compile
+  std::string reference;      ///< another model; "": measure one alone
+  std::string referenceFrom;  ///< the phase that a .mlir reference is after
+  std::string text;           ///< a text, or a .u16 or .u32 file
+  std::string window, stride; ///< in tokens
+  std::string maxKl, maxPerplexity, minTop1; ///< limits
+  bool interpret = false; ///< do not compile: run the reference interpreter
+  bool json = false;
 };
 
 struct InspectOptions {
@@ -62,6 +75,12 @@ llvm::Error compile(const CompileOptions &options, llvm::raw_ostream &out);
 
 /// Runs the reference interpreter on a sequence of tokens.
 llvm::Error interpret(const InterpretOptions &options, llvm::raw_ostream &out);
+
+/// Measures how well a model predicts a text and how near it comes to another
+/// (lqc/Quality/Quality.h). The report goes to `out`. Returns the limits that
+/// were not met, as one line; "" if all were.
+llvm::Expected<std::string> evaluate(const EvalOptions &options,
+                                     llvm::raw_ostream &out);
 
 /// Says what a checkpoint, a .mlir file or an executable is.
 llvm::Error inspect(const InspectOptions &options, llvm::raw_ostream &out);

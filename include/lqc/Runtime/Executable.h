@@ -19,6 +19,7 @@
 #include "lqc/Runtime/Pool.h"
 #include "lqc/Runtime/Session.h"
 #include "lqc/Runtime/Tokenizer.h"
+#include "lqc/Runtime/Windows.h"
 
 #include <chrono>
 #include <functional>
@@ -52,7 +53,8 @@ int runExecutable(const struct lqc_model &model, int argc, char **argv);
 
 /// The modes. All but the last two have a session.
 int generate(Executable &executable);
-int writeLogits(Executable &executable);
+int writeLogits(Executable &executable);       // of a prompt
+int writeWindowLogits(Executable &executable); // of the windows of a file
 int perplexity(Executable &executable);
 int bench(Executable &executable);
 int info(Executable &executable);
@@ -76,23 +78,34 @@ bool readWholeFile(const std::string &path, std::string &bytes,
 /// Message of an id that is not below the vocabulary, or "".
 std::string tokenProblem(std::span<const int32_t> tokens, int64_t vocabulary);
 
+/// Logarithm of the sum of exp(logit), in double precision: what softmax
+/// divides by.
+double logSumExp(std::span<const float> logits);
+
 /// Negative logarithm of the probability of `target` under softmax(logits), in
 /// nats, in double precision.
 double negativeLogLikelihood(std::span<const float> logits, int32_t target);
 
-/// Mean over all targets of all windows. See DESIGN: window i feeds tokens
-/// [i*stride, i*stride + window) and predicts the token after each; the last,
-/// partial window counts too.
+/// What `feedWindows` gives for each prediction: the logits (vocabulary) and
+/// the token that came. False stops.
+using WindowSink =
+    std::function<bool(std::span<const float> logits, int32_t target)>;
+/// Called now and then with the number of windows done and of all windows.
+using WindowProgress = std::function<void(int64_t done, int64_t windows)>;
+
+/// Feeds every window of a text to an empty cache. False if `sink` said so.
+bool feedWindows(Session &session, std::span<const int32_t> tokens,
+                 const Windows &windows, const WindowSink &sink,
+                 const WindowProgress &progress);
+
 struct PerplexityResult {
-  double nll = 0;     ///< nats a token
-  int64_t tokens = 0; ///< targets counted
+  double nll = 0;     ///< nats a token, mean over all predictions
+  int64_t tokens = 0; ///< predictions counted
 };
-/// `progress` is called now and then with the number of windows done and of all
-/// windows.
-PerplexityResult
-measurePerplexity(Session &session, std::span<const int32_t> tokens,
-                  int64_t window, int64_t stride,
-                  const std::function<void(int64_t, int64_t)> &progress);
+PerplexityResult measurePerplexity(Session &session,
+                                   std::span<const int32_t> tokens,
+                                   const Windows &windows,
+                                   const WindowProgress &progress);
 
 /// Standard output, buffered, with every failure noticed.
 class Output {

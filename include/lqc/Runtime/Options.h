@@ -31,7 +31,7 @@ struct Options {
   int threads = 0;                ///< 0: one for each processor
   SamplerOptions sampler;
   bool seedGiven = false;
-  std::string perplexityFile;
+  std::string perplexityFile; ///< of Mode::Logits too: rows of its windows
   std::optional<int64_t> window;
   std::optional<int64_t> stride;
 };

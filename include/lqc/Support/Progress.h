@@ -18,35 +18,39 @@
 
 namespace lqc {
 
-/// A line on a terminal that says what is going on: phase, item, bytes done of
-/// all, speed, time left. Silent when the stream is not a terminal. Redraws at
-/// most ten times a second, so every call is cheap; any thread may call. The
-/// line is erased when the object goes.
+/// A line on a terminal that says what is going on: phase, item, bytes (or
+/// tokens) done of all, speed, time left. Silent when the stream is not a
+/// terminal. Redraws at most ten times a second, so every call is cheap; any
+/// thread may call. The line is erased when the object goes.
 class Progress {
 public:
-  /// On stderr, if that is a terminal. `totalBytes` 0: unknown.
-  Progress(llvm::StringRef phase, uint64_t totalBytes);
+  enum class Unit { Bytes, Tokens };
+
+  /// On stderr, if that is a terminal. `total` 0: unknown.
+  Progress(llvm::StringRef phase, uint64_t total, Unit unit = Unit::Bytes);
   /// On `stream`, shown if `enabled`.
-  Progress(llvm::StringRef phase, uint64_t totalBytes,
-           llvm::raw_ostream &stream, bool enabled);
+  Progress(llvm::StringRef phase, uint64_t total, llvm::raw_ostream &stream,
+           bool enabled, Unit unit = Unit::Bytes);
   Progress(const Progress &) = delete;
   Progress &operator=(const Progress &) = delete;
   ~Progress();
 
   /// Names what is worked on now (a tensor, a kernel).
   void setItem(llvm::StringRef name);
-  /// Counts `bytes` more as done.
-  void advance(uint64_t bytes);
+  /// Counts `count` bytes or tokens more as done.
+  void advance(uint64_t count);
 
 private:
   using Clock = std::chrono::steady_clock;
 
   void redraw();
   std::string line(Clock::time_point now) const;
+  std::string format(uint64_t count) const;
 
   std::string phase;
   std::string item; ///< guarded by mutex
   const uint64_t total;
+  const Unit unit;
   llvm::raw_ostream &stream;
   const bool enabled;
   const Clock::time_point start;

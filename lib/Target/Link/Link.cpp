@@ -7,6 +7,8 @@
 
 #include "lqc/Target/Link/Link.h"
 
+#include "lqc/Support/TemporaryFile.h"
+
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/Support/FileSystem.h"
@@ -14,7 +16,6 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/Program.h"
-#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
@@ -24,42 +25,6 @@ namespace lqc {
 static Error fileError(StringRef name, const Twine &what) {
   return createStringError(Twine(name) + ": " + what);
 }
-
-namespace {
-/// A file that is removed at the end, or when the process is killed by a
-/// signal, unless it was kept.
-class TemporaryFile {
-public:
-  TemporaryFile() = default;
-  TemporaryFile(const TemporaryFile &) = delete;
-  TemporaryFile &operator=(const TemporaryFile &) = delete;
-  ~TemporaryFile() {
-    if (path.empty())
-      return;
-    sys::fs::remove(path);
-    sys::DontRemoveFileOnSignal(path);
-  }
-
-  /// Takes charge of a path where a file is, or will be.
-  void own(StringRef name) {
-    path = name.str();
-    sys::RemoveFileOnSignal(path);
-  }
-  /// Renames the file; from then on it stays.
-  std::error_code keepAs(StringRef name) {
-    std::error_code code = sys::fs::rename(path, name);
-    if (!code) {
-      sys::DontRemoveFileOnSignal(path);
-      path.clear();
-    }
-    return code;
-  }
-  const std::string &name() const { return path; }
-
-private:
-  std::string path;
-};
-} // namespace
 
 //===----------------------------------------------------------------------===//
 // What the link needs
@@ -119,21 +84,18 @@ static Error probe(StringRef file, StringRef output) {
 // The steps
 //===----------------------------------------------------------------------===//
 
-static Error writeObject(ArrayRef<char> object, TemporaryFile &file) {
-  int descriptor = -1;
-  SmallString<128> path;
-  if (std::error_code code =
-          sys::fs::createTemporaryFile("lqc", "o", descriptor, path))
-    return createStringError("cannot make a temporary file: " + code.message());
-  file.own(path);
-  raw_fd_ostream stream(descriptor, /*shouldClose=*/true);
-  stream.write(object.data(), object.size());
-  stream.close();
-  if (!stream.has_error())
-    return Error::success();
-  std::string message = stream.error().message();
-  stream.clear_error();
-  return fileError(path, "cannot write: " + message);
+static Error writeObject(ArrayRef<char> object, const TemporaryFile &file) {
+  std::error_code code;
+  raw_fd_ostream stream(file.name(), code);
+  if (!code) {
+    stream.write(object.data(), object.size());
+    stream.close();
+    code = stream.error();
+    stream.clear_error();
+  }
+  if (code)
+    return fileError(file.name(), "cannot write: " + code.message());
+  return Error::success();
 }
 
 /// The line of a linker's output that says most: the first that reads like an
@@ -151,15 +113,12 @@ static std::string essence(StringRef log) {
 
 /// Runs the driver quietly; its words become the error's.
 static Error runDriver(ArrayRef<std::string> arguments, StringRef output) {
-  TemporaryFile log;
-  SmallString<128> path;
-  if (std::error_code code =
-          sys::fs::createTemporaryFile("lqc-link", "log", path))
-    return createStringError("cannot make a temporary file: " + code.message());
-  log.own(path);
+  Expected<TemporaryFile> log = TemporaryFile::create("lqc-link", "log");
+  if (!log)
+    return log.takeError();
+  StringRef path = log->name();
   SmallVector<StringRef> words(arguments.begin(), arguments.end());
-  const std::optional<StringRef> redirects[] = {StringRef(), path.str(),
-                                                path.str()};
+  const std::optional<StringRef> redirects[] = {StringRef(), path, path};
   std::string message;
   int status =
       sys::ExecuteAndWait(words[0], words, std::nullopt, redirects,
@@ -202,11 +161,13 @@ Error linkExecutable(ArrayRef<char> object, WritePayload writePayload,
   if (Error error = probe(result.name(), output))
     return error;
   {
-    TemporaryFile objectFile;
-    if (Error error = writeObject(object, objectFile))
+    Expected<TemporaryFile> objectFile = TemporaryFile::create("lqc", "o");
+    if (!objectFile)
+      return objectFile.takeError();
+    if (Error error = writeObject(object, *objectFile))
       return error;
     if (Error error =
-            linkElf(objectFile.name(), result.name(), output, options))
+            linkElf(objectFile->name(), result.name(), output, options))
       return error;
   }
 
@@ -217,6 +178,9 @@ Error linkExecutable(ArrayRef<char> object, WritePayload writePayload,
     return error;
   if (Error error = (*writer)->finish())
     return error;
+  if (options.complete)
+    if (Error error = options.complete(result.name()))
+      return error;
   if (std::error_code code = result.keepAs(output))
     return fileError(output, "cannot write: " + code.message());
   return Error::success();

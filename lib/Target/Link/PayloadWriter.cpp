@@ -10,9 +10,12 @@
 #include "lqc/Runtime/PayloadCheck.h"
 
 #include "llvm/Support/Alignment.h"
+#include "llvm/Support/Errno.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
+
+#include <unistd.h>
 
 using namespace llvm;
 
@@ -43,6 +46,25 @@ Expected<std::unique_ptr<PayloadWriter>> PayloadWriter::open(StringRef path,
     return fileError(name, "cannot open for writing: " + code.message());
   return std::unique_ptr<PayloadWriter>(
       new PayloadWriter(std::move(stream), name, bytes));
+}
+
+Expected<std::unique_ptr<PayloadWriter>>
+PayloadWriter::reopen(StringRef path, StringRef name, Section first) {
+  Expected<std::optional<PayloadContents>> contents = readPayloadFooter(path);
+  if (!contents)
+    return contents.takeError();
+  assert(*contents && "a finished payload");
+  PayloadFooter footer = (*contents)->footer;
+  const uint64_t end = footer[first].offset;
+  if (::truncate(path.str().c_str(), off_t(end)))
+    return fileError(name, "cannot write: " + sys::StrError());
+  Expected<std::unique_ptr<PayloadWriter>> writer = open(path, name);
+  if (!writer)
+    return writer.takeError();
+  for (uint32_t i = 0; i < runtime::SectionCount; ++i)
+    if (footer.sections[i].offset < end)
+      (*writer)->footer.sections[i] = footer.sections[i];
+  return writer;
 }
 
 PayloadWriter::PayloadWriter(std::unique_ptr<raw_fd_ostream> stream,

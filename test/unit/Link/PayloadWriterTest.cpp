@@ -104,6 +104,29 @@ TEST_F(PayloadWriterTest, roundTrip) {
             std::string("abc\0", 4));
 }
 
+TEST_F(PayloadWriterTest, lastSectionsCanBeWrittenAnew) {
+  writePayload();
+  const std::string before = readFile(path);
+  auto writer = PayloadWriter::reopen(path, "model", runtime::Summary);
+  ASSERT_TRUE(bool(writer)) << llvm::toString(writer.takeError());
+  (*writer)->beginSection(runtime::Summary);
+  good((*writer)->writeText("another llama\n"));
+  good((*writer)->endSection());
+  good((*writer)->finish());
+  auto contents = readPayloadFooter(path);
+  ASSERT_TRUE(bool(contents)) << llvm::toString(contents.takeError());
+  EXPECT_EQ((*contents)->info, "{\"family\": \"llama\"}");
+  EXPECT_EQ((*contents)->summary, "another llama\n");
+
+  // Written as it was, it is the same file.
+  writer = PayloadWriter::reopen(path, "model", runtime::Summary);
+  (*writer)->beginSection(runtime::Summary);
+  good((*writer)->writeText("a llama\n"));
+  good((*writer)->endSection());
+  good((*writer)->finish());
+  EXPECT_EQ(readFile(path), before);
+}
+
 TEST_F(PayloadWriterTest, otherFilesAreNoExecutables) {
   EXPECT_EQ(problemOf(path), "none");
   writeFile(folder / "small", "x");

@@ -260,7 +260,30 @@ TEST_F(ExecutableTest, perplexityOfTokenIds) {
           *folder / "none: No such file or directory");
   refused("--perplexity " + folder->path, folder->path + ": Is a directory");
   refused("--perplexity " + (*folder / "model"),
-          "this model has no tokenizer: give token ids in a .u16 file");
+          "this model has no tokenizer: give token ids in a .u16 or .u32 file");
+}
+
+TEST_F(ExecutableTest, logitsOfTheWindowsOfAFile) {
+  // 7 tokens in windows of 4 and 3, each from an empty cache.
+  std::string ids;
+  for (int i = 0; i < 7; ++i)
+    ids += std::string{char(i), 0, 0, 0};
+  writeFile(*folder / "seven.u32", ids);
+  ProgramResult result = run("--logits --window 4 --stride 3 --perplexity " +
+                             (*folder / "seven.u32"));
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(result.out, run("--logits --tokens 0,1,2,3").out +
+                            run("--logits --tokens 3,4,5").out);
+
+  writeFile(*folder / "odd.u32", "abcdef");
+  refused("--logits --perplexity " + (*folder / "odd.u32"),
+          *folder / "odd.u32: file of 32-bit token ids must have a size that "
+                    "is a multiple of 4, got: 6");
+  misused("--logits --perplexity x text", "--perplexity takes no prompt");
+  EXPECT_EQ(
+      run("--logits >/dev/full --perplexity " + (*folder / "seven.u32")).err,
+      "model: cannot write to standard output: No space left on "
+      "device\n");
 }
 
 TEST_F(ExecutableTest, describesItself) {

@@ -112,11 +112,25 @@ TEST_F(SessionTest, perplexityFollowsItsDefinition) {
       }
     int64_t calls = 0;
     PerplexityResult result = measurePerplexity(
-        *session, tokens, window, stride, [&](int64_t, int64_t) { ++calls; });
+        *session, tokens, Windows(total, session->context(), window, stride),
+        [&](int64_t, int64_t) { ++calls; });
     EXPECT_EQ(result.tokens, count) << window << " " << stride;
     EXPECT_NEAR(result.nll, sum / double(count), 1e-9);
     EXPECT_GT(calls, 1);
   }
+}
+
+TEST(WindowsTest, coverEveryPrediction) {
+  Windows windows(7, 4, std::nullopt, 3);
+  EXPECT_EQ(windows.window, 4); // the context, which is less than 256
+  ASSERT_EQ(windows.count(), 2);
+  EXPECT_EQ(windows.begin(1), 3);
+  EXPECT_EQ(windows.fed(0), 4);
+  EXPECT_EQ(windows.fed(1), 3);
+  EXPECT_EQ(windows.predictions(), 7);
+  EXPECT_EQ(Windows(1, 4, {}, {}).count(), 0);
+  EXPECT_EQ(Windows(1000, 512, {}, {}).window, kDefaultWindow);
+  EXPECT_EQ(Windows(1000, 512, {}, {}).predictions(), 999);
 }
 
 TEST(NegativeLogLikelihoodTest, isStableForLargeLogits) {

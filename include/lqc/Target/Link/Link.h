@@ -36,6 +36,10 @@ struct LinkOptions {
   /// The compiler driver that links. Empty: $LQC_CXX, else the first of c++,
   /// g++ and clang++ in PATH.
   std::string compiler;
+  /// Called with the path of the finished executable before it takes its name;
+  /// may run it and change it. An error ends the link as any other. May be
+  /// null.
+  llvm::function_ref<llvm::Error(llvm::StringRef file)> complete;
 };
 
 /// Writes the sections of a payload (beginSection … endSection); linkExecutable

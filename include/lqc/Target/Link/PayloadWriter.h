@@ -46,6 +46,11 @@ public:
   /// `path`: the file to append to. `name`: what messages call it.
   static llvm::Expected<std::unique_ptr<PayloadWriter>>
   open(llvm::StringRef path, llvm::StringRef name);
+  /// Goes on with a payload that is finished already: cuts off the section
+  /// `first` and what comes behind it in the file, to be written anew. What
+  /// stands before is not read.
+  static llvm::Expected<std::unique_ptr<PayloadWriter>>
+  reopen(llvm::StringRef path, llvm::StringRef name, runtime::Section first);
   ~PayloadWriter();
 
   void beginSection(runtime::Section section);

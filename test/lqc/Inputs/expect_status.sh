@@ -1,0 +1,3 @@
+# Runs a command; fails unless its exit code is $STATUS.
+"$@"
+[ $? -eq "$STATUS" ]
