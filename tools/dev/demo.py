@@ -1,5 +1,6 @@
 """What `./dev demo` does after the build: compiles the bundled model as float, int8
-and int4, lets two of them tell a story, measures all three, and prints a table.
+and int4, lets two of them tell a story, measures all three against the float one,
+and prints a table.
 Every number in it was measured in this run. Executables are compiled again only
 when the compiler, the runtime or the model is newer.
 """
@@ -62,22 +63,25 @@ def tell_story(name, executable):
     print(textwrap.indent(text.strip(), "  | ", lambda line: True), flush=True)
 
 
-def measure(executable):
-    """Size, bits per weight, perplexity and speed of one executable."""
+def measure(build, executable, reference):
+    """Size, bits per weight, quality and speed of one executable."""
     text = MODEL / "valid-slice.txt"
     info = json.loads(output_of(executable, "--info", "--json"))
-    quality = json.loads(output_of(executable, "--perplexity", text, "--json"))
+    evaluate = [build / "bin" / "lqc", "eval", executable, "--reference", reference]
+    quality = json.loads(output_of(*evaluate, "--text", text, "--json"))
     speed = json.loads(output_of(executable, "--bench", "--json"))
     return [
         f"{executable.stat().st_size / 1e6:.2f} MB",
         f"{info['bits_per_weight']:.2f}",
         f"{quality['perplexity']:.3f}",
+        f"{quality['kl']:.5f}",
+        f"{100 * quality['top1']:.1f} %",
         f"{speed['decode_tokens_per_second']:.0f}",
     ]
 
 
 def print_table(rows):
-    header = ["", "file size", "bits/weight", "perplexity", "tokens/s"]
+    header = ["", "file size", "bits/weight", "perplexity", "KL", "top-1", "tokens/s"]
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     for row in [header, *rows]:
         first = row[0].ljust(widths[0])
@@ -97,8 +101,12 @@ def main():
     for name in STORYTELLERS:
         tell_story(name, executables[name])
     print(f"\nmeasured on {(MODEL / 'valid-slice.txt').relative_to(ROOT)}:\n")
-    rows = [[SCHEMES[name] or "float", *measure(executables[name])] for name in SCHEMES]
+    rows = [
+        [scheme or "float", *measure(build, executables[name], executables["float"])]
+        for name, scheme in SCHEMES.items()
+    ]
     print_table(rows)
+    print("\nKL: mean divergence from float, nats a token; top-1: tokens it agrees on")
     return 0
 
 
