@@ -7,31 +7,21 @@
 
 //
 // Decode reads all weights once for each token, so memory bandwidth limits it.
-// The limit is measured here, in the same run and with the same threads: the
-// best of a few passes that sum a buffer much larger than the caches. Each
-// token is taken to read the whole weights section (an embedding table that is
+// The limit is measured in the same run (Limits.h). Each token is taken to read
+// the whole weights section (an embedding table that is
 // not also the head is counted, though decode reads one row of it). A model
 // that fits into the caches can be faster than the limit.
 //
 //===----------------------------------------------------------------------===//
 
-#include "lqc/Runtime/CpuFeatures.h"
 #include "lqc/Runtime/Executable.h"
 
+#include "lib/Runtime/Limits.h"
+#include "lib/Runtime/Workload.h"
+
 #include <algorithm>
-#include <cmath>
-#include <cstring>
-#include <functional>
-#include <unistd.h>
 
 namespace lqc::runtime {
-
-constexpr size_t kPromptTokens = 128;
-constexpr int64_t kDecodeTokens = 64;
-constexpr double kLeastSeconds = 0.5; // a rate is measured at least this long
-constexpr size_t kBufferBytes = size_t(512) << 20;
-constexpr size_t kBlockBytes = size_t(1) << 16; // one unit of a pass
-constexpr int kBandwidthPasses = 8;
 
 namespace {
 struct BenchResult {
@@ -44,117 +34,20 @@ struct BenchResult {
 } // namespace
 
 //===----------------------------------------------------------------------===//
-// Memory bandwidth
-//===----------------------------------------------------------------------===//
-
-static void fillBlocks(void *const *arguments, int64_t, int64_t begin,
-                       int64_t end) {
-  char *buffer = static_cast<char *>(arguments[0]);
-  std::memset(buffer + begin * kBlockBytes, 1, (end - begin) * kBlockBytes);
-}
-
-/// Sums blocks of the buffer (argument 0) and adds to one 64-bit place for each
-/// block (argument 1), so that nothing can be left out.
-[[gnu::always_inline]] static inline void sumRange(void *const *arguments,
-                                                   int64_t begin, int64_t end) {
-  constexpr size_t kWords = kBlockBytes / sizeof(uint64_t);
-  constexpr size_t kLanes = 16;
-  const uint64_t *words = static_cast<const uint64_t *>(arguments[0]);
-  uint64_t *sums = static_cast<uint64_t *>(arguments[1]);
-  for (int64_t block = begin; block < end; ++block) {
-    const uint64_t *word = words + size_t(block) * kWords;
-    uint64_t lanes[kLanes] = {};
-    for (size_t i = 0; i < kWords; i += kLanes)
-      for (size_t lane = 0; lane < kLanes; ++lane)
-        lanes[lane] += word[i + lane];
-    for (uint64_t lane : lanes)
-      sums[block] += lane;
-  }
-}
-
-static void sumBlocks(void *const *arguments, int64_t, int64_t begin,
-                      int64_t end) {
-  sumRange(arguments, begin, end);
-}
-
-/// The same with wider loads, which get more out of one thread.
-[[gnu::target("avx2")]] static void
-sumBlocksAvx2(void *const *arguments, int64_t, int64_t begin, int64_t end) {
-  sumRange(arguments, begin, end);
-}
-
-/// Bytes that may be taken for the buffer: a quarter of what is free at most.
-static size_t bandwidthBufferBytes() {
-  const long pages = ::sysconf(_SC_AVPHYS_PAGES);
-  const long pageBytes = ::sysconf(_SC_PAGESIZE);
-  size_t bytes = kBufferBytes;
-  if (pages > 0 && pageBytes > 0)
-    bytes = std::min(bytes, size_t(pages) / 4 * size_t(pageBytes));
-  return std::max(bytes / kBlockBytes, size_t(1)) * kBlockBytes;
-}
-
-/// Bytes read per second by all threads; 0 if there is no memory for it.
-static double measureBandwidth(lqc_pool &pool) {
-  const size_t bytes = bandwidthBufferBytes();
-  const int64_t blocks = int64_t(bytes / kBlockBytes);
-  Pages buffer, sums;
-  if (!buffer.reserve(bytes) || !sums.reserve(size_t(blocks) * 8))
-    return 0;
-  buffer.preferLargePages();
-  void *arguments[] = {buffer.data(), sums.data()};
-  pool.dispatch(fillBlocks, arguments, 1, blocks, 1);
-  lqc_kernel_function *sum = cpuHasFeature("avx2") ? sumBlocksAvx2 : sumBlocks;
-  double best = 0;
-  for (int pass = 0; pass < kBandwidthPasses; ++pass) {
-    Stopwatch watch;
-    pool.dispatch(sum, arguments, 1, blocks, 1);
-    best = std::max(best, double(bytes) / watch.seconds());
-  }
-  return best;
-}
-
-//===----------------------------------------------------------------------===//
 // Model
 //===----------------------------------------------------------------------===//
 
-/// Repeats `round`, which does `tokens` tokens, until the time is well
-/// measured. Returns tokens/s.
-static double measureRate(int64_t tokens, const std::function<void()> &round) {
-  Stopwatch watch;
-  int64_t rounds = 0;
-  do {
-    round();
-    ++rounds;
-  } while (watch.seconds() < kLeastSeconds);
-  return double(rounds * tokens) / watch.seconds();
-}
-
 static BenchResult measure(Executable &executable) {
-  Session &session = *executable.session;
+  Workload work(executable);
   BenchResult result;
-  result.promptTokens = std::min(
-      kPromptTokens, size_t(std::max<int64_t>(session.context() / 2, 1)));
-  result.decodeTokens =
-      std::min(executable.options.count.value_or(kDecodeTokens),
-               session.context() - int64_t(result.promptTokens));
-
-  std::vector<int32_t> prompt(result.promptTokens);
-  for (size_t i = 0; i < prompt.size(); ++i)
-    prompt[i] = int32_t(i * 7919 % size_t(session.vocabulary()));
-  auto prefill = [&] {
-    session.rewind();
-    session.feed(prompt);
-  };
-  auto decode = [&] {
-    session.rewind(int64_t(result.promptTokens));
-    for (int64_t i = 0; i < result.decodeTokens; ++i)
-      session.feed({&prompt[size_t(i) % prompt.size()], 1});
-  };
-
-  prefill(); // warm-up: pages, caches, clock
-  result.prefillRate = measureRate(int64_t(result.promptTokens), prefill);
+  result.promptTokens = work.promptTokens();
+  result.decodeTokens = work.decodeTokens();
+  work.prefill(); // warm-up: pages, caches, clock
+  Repeated prefill = repeat([&] { work.prefill(); });
+  result.prefillRate = prefill.rate(int64_t(result.promptTokens));
   if (result.decodeTokens > 0)
-    result.decodeRate = measureRate(result.decodeTokens, decode);
+    result.decodeRate =
+        repeat([&] { work.decode(); }).rate(result.decodeTokens);
   result.bandwidth = measureBandwidth(*executable.pool);
   return result;
 }

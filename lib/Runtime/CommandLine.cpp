@@ -37,6 +37,7 @@ static const char *const kExamples = R"(Examples:
   NAME --tokens 1,403,7 --print-tokens  token ids in, token ids out
   NAME --perplexity text.txt --json    how well it predicts a text
   NAME --bench                         tokens per second, and the limit
+  NAME --profile                       the time of each kernel, and its limit
   NAME --info                          what it is and how it was made
   NAME -- "-5 degrees"                 a prompt that begins with a dash
 )";
@@ -113,7 +114,8 @@ namespace {
 struct Raw {
   std::vector<std::string> prompts;
   std::string tokens;
-  bool logits = false, bench = false, info = false, verify = false;
+  bool logits = false, bench = false, profile = false;
+  bool info = false, verify = false;
 };
 
 /// Help without CLI11's type names and with examples.
@@ -136,7 +138,8 @@ static void addGenerateOptions(CLI::App &app, Raw &raw, Options &options) {
                  "newline at its end is dropped)")
       ->type_name("");
   app.add_option("-n", options.count,
-                 "Tokens to generate at most, 0 or more (256; --bench: 64)")
+                 "Tokens to generate at most, 0 or more (256; --bench, "
+                 "--profile: 64)")
       ->type_name("N")
       ->check(wholeNumber(0, kMaxCount))
       ->group(group);
@@ -230,6 +233,10 @@ static void addMeasureOptions(CLI::App &app, Raw &raw, Options &options) {
                "Speed of prefill and decode, memory bandwidth, and how near "
                "decode comes to it")
       ->group(group);
+  app.add_flag("--profile", raw.profile,
+               "Time of each kernel in prefill and decode, the bytes it "
+               "touches, and how near it comes to its limit")
+      ->group(group);
   app.add_flag("--info", raw.info,
                "What this executable is: model, schemes, bits per weight")
       ->group(group);
@@ -237,7 +244,7 @@ static void addMeasureOptions(CLI::App &app, Raw &raw, Options &options) {
                "Check every byte of the weights against its hash")
       ->group(group);
   app.add_flag("--json", options.json,
-               "Print --perplexity, --bench or --info as JSON")
+               "Print --perplexity, --bench, --profile or --info as JSON")
       ->group(group);
 }
 
@@ -253,6 +260,7 @@ static std::string chooseMode(const CLI::App &app, Options &options) {
   } modes[] = {{"--perplexity", Mode::Perplexity},
                {"--logits", Mode::Logits},
                {"--bench", Mode::Bench},
+               {"--profile", Mode::Profile},
                {"--info", Mode::Info},
                {"--verify", Mode::Verify}};
   std::string chosen;
@@ -270,10 +278,10 @@ static std::string chooseMode(const CLI::App &app, Options &options) {
   }
 
   const Mode mode = options.mode;
-  const bool reports =
-      mode == Mode::Perplexity || mode == Mode::Bench || mode == Mode::Info;
+  const bool reports = mode == Mode::Perplexity || mode == Mode::Bench ||
+                       mode == Mode::Profile || mode == Mode::Info;
   if (options.json && !reports)
-    return "--json goes with --perplexity, --bench or --info";
+    return "--json goes with --perplexity, --bench, --profile or --info";
   for (const char *flag : {"--window", "--stride"})
     if (app.count(flag) && !app.count("--perplexity"))
       return std::string(flag) + " goes with --perplexity";

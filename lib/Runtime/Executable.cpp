@@ -93,6 +93,8 @@ static int run(Executable &executable) {
     return perplexity(executable);
   case Mode::Bench:
     return bench(executable);
+  case Mode::Profile:
+    return profile(executable);
   default:
     return generate(executable);
   }

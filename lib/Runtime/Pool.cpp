@@ -166,15 +166,13 @@ void lqc_pool::waitForChunks(int64_t chunks) const {
   }
 }
 
-void lqc_pool::dispatch(lqc_kernel_function *kernel, void *const *arguments,
-                        int64_t count, int64_t units, int64_t grain) {
-  if (units <= 0)
-    return;
-  const int64_t chunks = workers.empty() ? 1 : chunksFor(units, grain);
+void lqc_pool::run(const Job &work, int64_t grain) {
+  const int64_t chunks = workers.empty() ? 1 : chunksFor(work.units, grain);
   if (chunks < 2)
-    return kernel(arguments, count, 0, units);
+    return work.kernel(work.arguments, work.count, 0, work.units);
 
-  job = {kernel, arguments, count, units, chunks};
+  job = work;
+  job.chunks = chunks;
   done.store(0, std::memory_order_relaxed);
   const uint64_t number = (ticket.load(std::memory_order_relaxed) >> 32) + 1;
   ticket.exchange(number << 32 | uint64_t(chunks)); // see sleepForWork
@@ -182,6 +180,18 @@ void lqc_pool::dispatch(lqc_kernel_function *kernel, void *const *arguments,
   while (runChunk())
     ;
   waitForChunks(chunks);
+}
+
+void lqc_pool::dispatch(lqc_kernel_function *kernel, void *const *arguments,
+                        int64_t count, int64_t units, int64_t grain) {
+  if (units <= 0)
+    return;
+  const Job work = {kernel, arguments, count, units, /*chunks=*/1};
+  if (!observer)
+    return run(work, grain);
+  const int64_t start = nanoseconds();
+  run(work, grain);
+  observer->dispatched(kernel, count, double(nanoseconds() - start) * 1e-9);
 }
 
 extern "C" void lqc_dispatch(lqc_pool *pool, lqc_kernel_function *kernel,

@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 //
 // One file of lib/Runtime for each mode: Generate.cpp, Perplexity.cpp,
-// Bench.cpp and Info.cpp. A mode is a function from an opened Executable to an
+// Bench.cpp, Profile.cpp and Info.cpp. A mode is a function from an opened Executable to an
 // exit status.
 //
 //===----------------------------------------------------------------------===//
@@ -57,6 +57,7 @@ int writeLogits(Executable &executable);       // of a prompt
 int writeWindowLogits(Executable &executable); // of the windows of a file
 int perplexity(Executable &executable);
 int bench(Executable &executable);
+int profile(Executable &executable);
 int info(Executable &executable);
 int verify(Executable &executable);
 

@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define LQC_MODEL_VERSION 1
+#define LQC_MODEL_VERSION 2
 
 struct lqc_pool; /* the runtime's thread pool */
 
@@ -60,6 +60,24 @@ void lqc_dispatch(struct lqc_pool *pool, lqc_kernel_function *kernel,
                   void *const *arguments, int64_t count, int64_t units,
                   int64_t grain);
 
+/* What a kernel costs, from its static shape, for --profile. A dispatch for
+   `rows` rows whose positions see `seen` positions in all (its own included)
+   touches
+
+     weight_bytes + rows * row_bytes + seen * seen_bytes
+
+   bytes and does rows * row_multiply_adds + seen * seen_multiply_adds. */
+struct lqc_kernel {
+  const char *name; /* its symbol */
+  lqc_kernel_function *function;
+  int64_t weight_bytes; /* read once, whatever the rows */
+  int64_t row_bytes;    /* activations, rows of tables and of the cache */
+  int64_t seen_bytes;   /* of the cache, for each position that is seen */
+  int64_t row_multiply_adds;
+  int64_t seen_multiply_adds;
+  int64_t integer; /* 1: multiplies int8, 0: float */
+};
+
 /* What generated code says of itself. */
 struct lqc_model {
   int64_t version;       /* LQC_MODEL_VERSION */
@@ -72,6 +90,8 @@ struct lqc_model {
   lqc_step_function *decode;
   lqc_step_function *prefill;
   const char *features; /* CPU features the code needs: "avx2 fma f16c" */
+  const struct lqc_kernel *kernels; /* (kernel_count) */
+  int64_t kernel_count;
 };
 
 extern const struct lqc_model lqc_model;

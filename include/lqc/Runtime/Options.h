@@ -17,7 +17,7 @@
 
 namespace lqc::runtime {
 
-enum class Mode { Generate, Logits, Perplexity, Bench, Info, Verify };
+enum class Mode { Generate, Logits, Perplexity, Bench, Profile, Info, Verify };
 
 struct Options {
   Mode mode = Mode::Generate;

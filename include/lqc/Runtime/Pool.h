@@ -48,6 +48,17 @@ inline constexpr int64_t kSpinNanoseconds = 100'000;
 int availableProcessors();
 } // namespace lqc::runtime
 
+namespace lqc::runtime {
+/// Is told of every dispatch of a pool that it observes.
+class DispatchObserver {
+public:
+  virtual ~DispatchObserver() = default;
+  /// `kernel` has done its work for `rows` rows in `seconds`.
+  virtual void dispatched(lqc_kernel_function *kernel, int64_t rows,
+                          double seconds) = 0;
+};
+} // namespace lqc::runtime
+
 /// A fixed set of threads that run kernels. Dispatches come from one thread at
 /// a time and allocate nothing.
 struct lqc_pool {
@@ -65,6 +76,10 @@ public:
   void dispatch(lqc_kernel_function *kernel, void *const *arguments,
                 int64_t count, int64_t units, int64_t grain);
 
+  /// From now on tells `observer` of every dispatch; null: nobody. Without one
+  /// no time is taken.
+  void observe(lqc::runtime::DispatchObserver *who) { observer = who; }
+
 private:
   struct Job {
     lqc_kernel_function *kernel;
@@ -76,6 +91,7 @@ private:
 
   lqc_pool() = default;
   static void *workerMain(void *pool);
+  void run(const Job &work, int64_t grain);
   int64_t chunksFor(int64_t units, int64_t grain) const;
   bool runChunk();
   bool spinForWork() const;
@@ -93,6 +109,7 @@ private:
   std::atomic<uint32_t> sleepers{0};
   std::atomic<bool> stopping{false};
   bool spins = true; ///< a processor for each thread
+  lqc::runtime::DispatchObserver *observer = nullptr;
   std::vector<pthread_t> workers;
 };
 

@@ -125,10 +125,30 @@ struct KernelUnits {
   static KernelUnits of(KernelOp kernel);
 };
 
+/// What a kernel touches and multiplies: the fields of lqc_kernel
+/// (lqc/Runtime/Model.h). A weight counts as read once; what a thread reads
+/// again from a cache does not count.
+struct KernelCost {
+  int64_t weightBytes = 0;
+  int64_t rowBytes = 0;
+  int64_t seenBytes = 0;
+  int64_t rowMultiplyAdds = 0;
+  int64_t seenMultiplyAdds = 0;
+  bool integer = false;
+
+  static KernelCost of(KernelOp kernel);
+};
+
+/// What is known of a kernel after its code was generated.
+struct KernelFacts {
+  std::string name;
+  KernelUnits units;
+  KernelCost cost;
+};
 /// Replaces the steps by LLVM functions that call the runtime and adds
 /// `lqc_model`. The kernels must be functions already.
 mlir::LogicalResult lowerSteps(mlir::ModuleOp module,
-                               const llvm::StringMap<KernelUnits> &units);
+                               llvm::ArrayRef<KernelFacts> kernels);
 
 } // namespace lqc
 

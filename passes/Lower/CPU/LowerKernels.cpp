@@ -63,14 +63,15 @@ void LowerKernelsPass::runOnOperation() {
     module.emitError("has no lqc.target to generate code for");
     return signalPassFailure();
   }
-  llvm::StringMap<KernelUnits> units;
+  SmallVector<KernelFacts> kernels; // in the order of the module
   for (KernelOp kernel :
        llvm::make_early_inc_range(module.getOps<KernelOp>())) {
-    units[kernel.getSymName()] = KernelUnits::of(kernel);
+    kernels.push_back({kernel.getSymName().str(), KernelUnits::of(kernel),
+                       KernelCost::of(kernel)});
     if (failed(lowerKernel(kernel, target)))
       return signalPassFailure();
   }
-  if (failed(lowerSteps(module, units)))
+  if (failed(lowerSteps(module, kernels)))
     return signalPassFailure();
   for (WeightOp weight : llvm::make_early_inc_range(module.getOps<WeightOp>()))
     weight.erase();

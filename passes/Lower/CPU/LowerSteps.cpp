@@ -186,38 +186,101 @@ static ModelFacts factsOf(StepOp decode, StepOp prefill, TargetAttr target) {
   return facts;
 }
 
-static void createModel(ModuleOp module, const ModelFacts &facts) {
+/// A struct or an array of these elements.
+static Value aggregate(ImplicitLocOpBuilder &b, Type type, ValueRange values) {
+  Value result = LLVM::UndefOp::create(b, type);
+  for (auto [index, value] : llvm::enumerate(values))
+    result =
+        LLVM::InsertValueOp::create(b, result, value, ArrayRef<int64_t>(index));
+  return result;
+}
+
+/// A constant with an empty initializer, where the builder goes on.
+static void createConstant(ImplicitLocOpBuilder &b, Type type,
+                           LLVM::Linkage linkage, StringRef name) {
+  LLVM::GlobalOp global = LLVM::GlobalOp::create(b, type, /*isConstant=*/true,
+                                                 linkage, name, Attribute());
+  b.createBlock(&global.getInitializerRegion());
+}
+
+/// A private C string; returns the name of its symbol.
+static StringRef createText(ImplicitLocOpBuilder &b, const Twine &name,
+                            StringRef text) {
+  std::string bytes = text.str() + '\0';
+  return LLVM::GlobalOp::create(
+             b, LLVM::LLVMArrayType::get(b.getI8Type(), bytes.size()),
+             /*isConstant=*/true, LLVM::Linkage::Private, name.str(),
+             b.getStringAttr(bytes))
+      .getSymName();
+}
+
+/// One element of the table: struct lqc_kernel.
+static Value createKernel(ImplicitLocOpBuilder &b, Type type, StringRef text,
+                          const KernelFacts &kernel, ModuleOp module) {
+  Type pointer = LLVM::LLVMPointerType::get(b.getContext());
+  func::FuncOp function = module.lookupSymbol<func::FuncOp>(kernel.name);
+  Value address = func::ConstantOp::create(
+      b, function.getFunctionType(),
+      FlatSymbolRefAttr::get(b.getContext(), kernel.name));
+  const KernelCost &cost = kernel.cost;
+  SmallVector<Value> values = {
+      LLVM::AddressOfOp::create(b, pointer, text),
+      UnrealizedConversionCastOp::create(b, pointer, address).getResult(0)};
+  for (int64_t number :
+       {cost.weightBytes, cost.rowBytes, cost.seenBytes, cost.rowMultiplyAdds,
+        cost.seenMultiplyAdds, int64_t(cost.integer)})
+    values.push_back(LLVM::ConstantOp::create(b, b.getI64Type(),
+                                              b.getI64IntegerAttr(number)));
+  return aggregate(b, type, values);
+}
+
+/// The table that lqc_model.kernels points to; returns the name of its symbol.
+static StringRef createKernelTable(ImplicitLocOpBuilder &b,
+                                   ArrayRef<KernelFacts> kernels) {
+  ModuleOp module = cast<ModuleOp>(b.getInsertionBlock()->getParentOp());
+  SmallVector<StringRef> names;
+  for (const KernelFacts &kernel : kernels)
+    names.push_back(createText(b, "lqc_name_" + kernel.name, kernel.name));
+  SmallVector<Type> fields(8, b.getI64Type());
+  fields[0] = fields[1] = LLVM::LLVMPointerType::get(b.getContext());
+  Type element = LLVM::LLVMStructType::getLiteral(b.getContext(), fields);
+  Type type = LLVM::LLVMArrayType::get(element, kernels.size());
+  OpBuilder::InsertionGuard guard(b);
+  createConstant(b, type, LLVM::Linkage::Private, "lqc_kernels");
+  SmallVector<Value> values;
+  for (auto [kernel, name] : llvm::zip_equal(kernels, names))
+    values.push_back(createKernel(b, element, name, kernel, module));
+  LLVM::ReturnOp::create(b, aggregate(b, type, values));
+  return "lqc_kernels";
+}
+
+static void createModel(ModuleOp module, const ModelFacts &facts,
+                        ArrayRef<KernelFacts> kernels) {
   ImplicitLocOpBuilder b(module.getLoc(), module.getContext());
   b.setInsertionPointToEnd(module.getBody());
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
   Type i64 = b.getI64Type();
-  std::string text = facts.features + '\0';
-  LLVM::GlobalOp features = LLVM::GlobalOp::create(
-      b, LLVM::LLVMArrayType::get(b.getI8Type(), text.size()),
-      /*isConstant=*/true, LLVM::Linkage::Private, "lqc_features",
-      b.getStringAttr(text));
+  StringRef features = createText(b, "lqc_features", facts.features);
+  StringRef table = createKernelTable(b, kernels);
 
   SmallVector<Type> fields(7, i64);
-  fields.append(3, pointer);
+  fields.append(4, pointer);
+  fields.push_back(i64);
   Type type = LLVM::LLVMStructType::getLiteral(b.getContext(), fields);
-  LLVM::GlobalOp model =
-      LLVM::GlobalOp::create(b, type, /*isConstant=*/true,
-                             LLVM::Linkage::External, "lqc_model", Attribute());
-  b.createBlock(&model.getInitializerRegion());
+  OpBuilder::InsertionGuard guard(b);
+  createConstant(b, type, LLVM::Linkage::External, "lqc_model");
   SmallVector<Value> values;
   for (int64_t number :
        {int64_t(LQC_MODEL_VERSION), facts.vocabulary, facts.context,
         facts.chunk, facts.arenaBytes, facts.cacheBytes, facts.weightsBytes})
     values.push_back(
         LLVM::ConstantOp::create(b, i64, b.getI64IntegerAttr(number)));
-  for (StringRef name : {StringRef("lqc_decode"), StringRef("lqc_prefill"),
-                         features.getSymName()})
+  for (StringRef name :
+       {StringRef("lqc_decode"), StringRef("lqc_prefill"), features, table})
     values.push_back(LLVM::AddressOfOp::create(b, pointer, name));
-  Value result = LLVM::UndefOp::create(b, type);
-  for (auto [index, value] : llvm::enumerate(values))
-    result =
-        LLVM::InsertValueOp::create(b, result, value, ArrayRef<int64_t>(index));
-  LLVM::ReturnOp::create(b, result);
+  values.push_back(
+      LLVM::ConstantOp::create(b, i64, b.getI64IntegerAttr(kernels.size())));
+  LLVM::ReturnOp::create(b, aggregate(b, type, values));
 }
 
 static void declareDispatch(ModuleOp module) {
@@ -231,8 +294,7 @@ static void declareDispatch(ModuleOp module) {
                                   {pointer, pointer, pointer, i64, i64, i64}));
 }
 
-LogicalResult lqc::lowerSteps(ModuleOp module,
-                              const llvm::StringMap<KernelUnits> &units) {
+LogicalResult lqc::lowerSteps(ModuleOp module, ArrayRef<KernelFacts> kernels) {
   StepOp decode = module.lookupSymbol<StepOp>("decode");
   StepOp prefill = module.lookupSymbol<StepOp>("prefill");
   // Kernels alone, as tests and benchmarks have them.
@@ -249,11 +311,14 @@ LogicalResult lqc::lowerSteps(ModuleOp module,
   for (PayloadWeight &entry : payload)
     offsets[entry.weight.getSymName()] = entry.offset;
 
+  llvm::StringMap<KernelUnits> units;
+  for (const KernelFacts &kernel : kernels)
+    units[kernel.name] = kernel.units;
   declareDispatch(module);
   for (StepOp step : {decode, prefill}) {
     StepLowering(step, units, offsets).lower();
     step.erase();
   }
-  createModel(module, facts);
+  createModel(module, facts, kernels);
   return success();
 }

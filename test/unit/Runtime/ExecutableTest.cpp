@@ -294,12 +294,12 @@ TEST_F(ExecutableTest, describesItself) {
   ProgramResult help = run("--help");
   EXPECT_EQ(help.status, 0);
   for (const char *flag :
-       {"-n ",       "-c ",      "--threads",      "--temperature",
-        "--top-k",   "--top-p",  "--min-p",        "--repeat-penalty",
-        "--seed",    "--tokens", "--print-tokens", "--perplexity",
-        "--window",  "--stride", "--logits",       "--bench",
-        "--info",    "--verify", "--json",         "--stats",
-        "--version", "Examples:"})
+       {"-n ",       "-c ",       "--threads",      "--temperature",
+        "--top-k",   "--top-p",   "--min-p",        "--repeat-penalty",
+        "--seed",    "--tokens",  "--print-tokens", "--perplexity",
+        "--window",  "--stride",  "--logits",       "--bench",
+        "--profile", "--info",    "--verify",       "--json",
+        "--stats",   "--version", "Examples:"})
     EXPECT_NE(help.out.find(flag), std::string::npos) << flag;
 }
 
@@ -315,6 +315,49 @@ TEST_F(ExecutableTest, benchMeasures) {
         << key << " in " << result.out;
 }
 
+/// The number behind `key` in JSON.
+static double numberOf(const std::string &json, const std::string &key) {
+  const size_t at = json.find("\"" + key + "\": ");
+  return at == json.npos ? -1 : std::stod(json.substr(at + key.size() + 4));
+}
+
+TEST_F(ExecutableTest, profileCountsWhatKernelsTouch) {
+  ProgramResult result = run("--profile --json -n 3");
+  EXPECT_EQ(result.status, 0) << result.err;
+  EXPECT_GT(numberOf(result.out, "read_bandwidth_bytes_per_second"), 0);
+  // The prompt of 16 tokens goes in four chunks; the last has one row, which
+  // sees its position and those before it: the observer counts the row as the
+  // first one of its chunk, at position 12.
+  const std::string prefill = result.out.substr(result.out.find("\"prefill\""));
+  EXPECT_EQ(numberOf(prefill, "calls"), numberOf(prefill, "tokens") / 16);
+  const double seen = 13;
+  const double bytes =
+      fake::kWeightsBytes + fake::kRowBytes + seen * fake::kSeenBytes;
+  EXPECT_EQ(numberOf(prefill, "bytes"), numberOf(prefill, "calls") * bytes);
+  EXPECT_EQ(numberOf(prefill, "multiply_adds"),
+            numberOf(prefill, "calls") * fake::kVocabulary);
+  EXPECT_NE(prefill.find("{\"name\": \"logitsKernel\", "), prefill.npos);
+  EXPECT_NE(prefill.find("\"limit\": \"memory\", \"fraction_of_limit\": "),
+            prefill.npos);
+  // Decode sees 17, 18 and 19 positions.
+  const std::string decode = prefill.substr(prefill.find("\"decode\""));
+  EXPECT_EQ(numberOf(decode, "calls"), numberOf(decode, "tokens"));
+  EXPECT_EQ(numberOf(decode, "bytes"),
+            numberOf(decode, "calls") * (fake::kWeightsBytes + fake::kRowBytes +
+                                         18 * fake::kSeenBytes));
+  EXPECT_LE(numberOf(decode, "kernel_seconds"), numberOf(decode, "seconds"));
+}
+
+TEST_F(ExecutableTest, profileAsATable) {
+  ProgramResult result = run("--profile -n 3");
+  EXPECT_EQ(result.status, 0) << result.err;
+  for (const char *text :
+       {"prefill: ", "decode: ", "\nkernel ", "\nlogitsKernel ",
+        "\nbetween kernels ", " GB/s read from memory; "})
+    EXPECT_NE(result.out.find(text), result.out.npos) << text << result.out;
+  EXPECT_EQ(result.out.find('\033'), result.out.npos); // plain in a pipe
+}
+
 TEST_F(ExecutableTest, mistakesAreOneLine) {
   misused("--nonsense", "unknown option --nonsense");
   misused("--nonsense=3 --tokens 1", "unknown option --nonsense=3");
@@ -324,7 +367,7 @@ TEST_F(ExecutableTest, mistakesAreOneLine) {
   misused("--tokens 1,x",
           "--tokens: must be token ids such as 1,403,7, got: x");
   misused("--tokens 1 --json",
-          "--json goes with --perplexity, --bench or --info");
+          "--json goes with --perplexity, --bench, --profile or --info");
   misused("--tokens 1 --window 3", "--window goes with --perplexity");
   misused("--info --bench", "--bench and --info do not go together");
   misused("--info text", "--info takes no prompt");

@@ -34,10 +34,17 @@ void runStep(const lqc_step *step) {
   for (int64_t i = 0; i < step->count; ++i)
     cache[step->positions[i]] = step->tokens[i];
   void *arguments[] = {const_cast<lqc_step *>(step)};
-  lqc_dispatch(step->pool, logitsKernel, arguments, step->count,
+  lqc_dispatch(step->pool, logitsKernel, arguments, step->output_count,
                step->output_count, 1);
 }
 } // namespace
+
+// Each row of logits reads the scale and the tokens so far.
+static const lqc_kernel kernels[] = {{"logitsKernel", logitsKernel,
+                                      fake::kWeightsBytes, fake::kRowBytes,
+                                      fake::kSeenBytes, fake::kVocabulary,
+                                      /*seen_multiply_adds=*/0,
+                                      /*integer=*/0}};
 
 #ifndef FAKE_FEATURES
 #define FAKE_FEATURES "sse3 cx16"
@@ -53,4 +60,6 @@ extern "C" const struct lqc_model lqc_model = {LQC_MODEL_VERSION,
                                                fake::kWeightsBytes,
                                                runStep,
                                                runStep,
-                                               FAKE_FEATURES};
+                                               FAKE_FEATURES,
+                                               kernels,
+                                               /*kernel_count=*/1};

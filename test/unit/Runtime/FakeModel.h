@@ -21,6 +21,9 @@ inline constexpr int32_t kVocabulary = 8;
 inline constexpr int64_t kContext = 32;
 inline constexpr int64_t kChunk = 4;
 inline constexpr int64_t kWeightsBytes = 64;
+/// What the one kernel says of itself.
+inline constexpr int64_t kRowBytes = 4 * kVocabulary;
+inline constexpr int64_t kSeenBytes = 4;
 
 /// Logit of token `next` after `last`, where `sum` adds up all tokens so far.
 inline float logit(float scale, int32_t last, int32_t sum, int32_t next) {

@@ -56,6 +56,11 @@ module attributes {lqc.target = #lqc.target<cpu = "znver3", features = "+avx2,+f
 // CHECK: llvm.call @lqc_dispatch(%{{.+}}, %[[POINTER]]
 // CHECK: llvm.func @lqc_prefill
 // CHECK: llvm.mlir.global private constant @lqc_features("avx2 fma\00")
+// CHECK: llvm.mlir.global private constant @lqc_name_pick("pick\00")
+// CHECK: llvm.mlir.global private constant @lqc_kernels() {{.*}} : !llvm.array<1 x struct<(ptr, ptr, i64, i64, i64, i64, i64, i64)>>
+// CHECK: func.constant @pick
+// One index, a row of the table and a row of the result.
+// CHECK: llvm.mlir.constant(260 : i64)
 // CHECK: llvm.mlir.global external constant @lqc_model()
 // CHECK-NOT: {{^ *(%.+ = )?lqc[.]}}
 lqc.weight @table : tensor<16x32xf32, #lqc.packed<16x1>> {

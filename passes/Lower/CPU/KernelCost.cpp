@@ -1,0 +1,68 @@
+//===- KernelCost.cpp - what a kernel touches and multiplies --------------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Lower/CPU/KernelEmitter.h"
+
+using namespace mlir;
+using namespace lqc;
+
+/// Bytes of a row of activations, or of a table's row.
+static int64_t bytesOfRow(RankedTensorType type) {
+  SchemeAttr scheme = schemeOf(type);
+  uint64_t bytes = scheme && !packedOf(type)
+                       ? BufferType::get(type.getContext(), type).getBytes()
+                       : weightBytes(type);
+  return int64_t(bytes) / type.getDimSize(0);
+}
+
+/// Keys and values of one position of one layer.
+static int64_t bytesOfPosition(CacheType cache) {
+  return int64_t(cache.getSlotBytes()) /
+         (cache.getLayers() * cache.getPositions());
+}
+
+/// Adds what one argument of the kernel costs by its type alone.
+static void addArgument(BlockArgument argument, KernelCost &cost) {
+  RankedTensorType type = dyn_cast<RankedTensorType>(argument.getType());
+  if (!type)
+    return; // the cache: see the operation
+  bool isIndex = type.getElementType().isInteger(); // tokens, positions, slots
+  if (type.getRank() == 2)
+    cost.rowBytes += bytesOfRow(type);
+  else if (isIndex)
+    cost.rowBytes += int64_t(weightBytes(type)) / type.getDimSize(0);
+  else
+    cost.weightBytes += int64_t(weightBytes(type)); // a gain, a bias
+}
+
+KernelCost KernelCost::of(KernelOp kernel) {
+  KernelCost cost;
+  Block &block = kernel.getBlock();
+  for (BlockArgument argument : block.getArguments())
+    addArgument(argument, cost);
+  Operation &op = block.front();
+  if (LinearOp linear = dyn_cast<LinearOp>(op)) {
+    // The weight is read once, whatever the rows.
+    RankedTensorType weight =
+        cast<RankedTensorType>(linear.getWeight().getType());
+    cost.rowBytes -= bytesOfRow(weight);
+    cost.weightBytes += int64_t(lqc::weightBytes(weight));
+    cost.rowMultiplyAdds = weight.getNumElements();
+    cost.integer = bool(schemeOf(linear.getInput().getType()));
+  } else if (CacheAppendOp append = dyn_cast<CacheAppendOp>(op)) {
+    cost.rowBytes +=
+        bytesOfPosition(cast<CacheType>(append.getCache().getType()));
+  } else if (AttentionOp attention = dyn_cast<AttentionOp>(op)) {
+    cost.seenBytes =
+        bytesOfPosition(cast<CacheType>(attention.getCache().getType()));
+    // Scores, and the weighted sum of the values.
+    cost.seenMultiplyAdds =
+        2 *
+        cast<RankedTensorType>(attention.getQueries().getType()).getDimSize(1);
+  }
+  return cost;
+}
