@@ -29,6 +29,7 @@ shared_models = os.path.abspath(shared_models)
 
 # Longer names first: lit substitutes in this order, by prefix.
 config.substitutions += [
+    ("%lqc_runtime", os.path.join(config.lqc_binary_dir, "lib", "liblqc_runtime.a")),
     ("%lqc-opt", os.path.join(lqc_bin, "lqc-opt")),
     ("%lqc", os.path.join(lqc_bin, "lqc")),
     ("%examples", os.path.join(config.lqc_source_dir, "examples")),

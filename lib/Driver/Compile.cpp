@@ -18,6 +18,7 @@
 #include "lqc/Target/CPU/CodeGen.h"
 #include "lqc/Target/Link/Link.h"
 
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -27,6 +28,9 @@ using namespace mlir;
 using namespace lqc;
 
 namespace {
+/// What comes out of the link phase.
+enum class Emit { Executable, Shared, Object, LLVM, Assembly };
+
 /// One compilation. Members hold what later steps need.
 class Compiler {
 public:
@@ -39,13 +43,19 @@ public:
 private:
   llvm::Error checkOptions();
   llvm::Error checkEvaluate();
+  llvm::Error checkOutput();
+  bool emitsText() const {
+    return emit == Emit::LLVM || emit == Emit::Assembly;
+  }
   llvm::Error load();
   llvm::Error setTarget();
   llvm::Error runPhases();
   void keepFacts();
   llvm::Error writeLowered();
+  llvm::Error emitText();
   llvm::Error link();
   llvm::Error prepareTokenizer();
+  llvm::Error openPayload();
   llvm::Error writeSections(PayloadWriter &writer);
   llvm::Error writeTexts(PayloadWriter &writer, const Measurement *measured);
   llvm::Error measure(StringRef file);
@@ -60,6 +70,7 @@ private:
   Plan plan;
   Model model;
   std::string output;
+  Emit emit = Emit::Executable;
   /// The module before lower: it knows the payload.
   OwningOpRef<ModuleOp> scheduled;
   std::optional<Payload> payload;
@@ -85,10 +96,25 @@ llvm::Error Compiler::timed(StringRef what,
 // Before the work
 //===----------------------------------------------------------------------===//
 
+static llvm::Expected<Emit> parseEmit(StringRef text) {
+  std::optional<Emit> emit = llvm::StringSwitch<std::optional<Emit>>(text)
+                                 .Cases({"", "executable"}, Emit::Executable)
+                                 .Case("shared", Emit::Shared)
+                                 .Case("object", Emit::Object)
+                                 .Case("llvm", Emit::LLVM)
+                                 .Case("asm", Emit::Assembly)
+                                 .Default(std::nullopt);
+  if (!emit)
+    return makeError("--emit must be executable, shared, object, llvm or asm, "
+                     "got: {0}",
+                     quote(text));
+  return *emit;
+}
+
 /// The model's name, with what it is after the dot: NAME for an executable,
 /// NAME.quantize.mlir for IR.
 static std::string defaultOutput(const CompileOptions &options,
-                                 const Plan &plan) {
+                                 const Plan &plan, Emit emit) {
   std::string name = modelName(options.model);
   if (plan.to != Phase::Link) {
     for (const PhaseInfo &info : phases())
@@ -96,8 +122,38 @@ static std::string defaultOutput(const CompileOptions &options,
         name.resize(name.size() - info.name.size() - 1);
     return name + "." + phaseName(plan.to).str() + ".mlir";
   }
+  switch (emit) {
+  case Emit::Executable:
+    break;
+  case Emit::Shared:
+    return "lib" + name + ".so";
+  case Emit::Object:
+    return name + ".o";
+  case Emit::LLVM:
+    return name + ".ll";
+  case Emit::Assembly:
+    return name + ".s";
+  }
   // The checkpoint is often a folder beside the executable.
   return llvm::sys::fs::is_directory(name) ? name + ".out" : name;
+}
+
+llvm::Error Compiler::checkOutput() {
+  if (output == "-" && !emitsText() && plan.to >= Phase::Lower)
+    return makeError("-o - is for the IR of phases up to schedule: there is "
+                     "more than one file after {0}",
+                     phaseName(plan.to));
+  if (llvm::sys::fs::is_directory(output))
+    return makeError("{0}: the output must be a file, got: a directory",
+                     output);
+  StringRef ending = llvm::sys::path::extension(output);
+  if (emit == Emit::Shared || emit == Emit::Object)
+    for (StringRef other : {".h", ".payload"})
+      if (ending == other)
+        return makeError("{0}: the output must not end in {1}, which is a file "
+                         "beside it",
+                         output, other);
+  return llvm::Error::success();
 }
 
 llvm::Error Compiler::checkOptions() {
@@ -105,15 +161,18 @@ llvm::Error Compiler::checkOptions() {
   if (!made)
     return made.takeError();
   plan = *made;
-  output =
-      options.output.empty() ? defaultOutput(options, plan) : options.output;
-  if (output == "-" && plan.to >= Phase::Lower)
-    return makeError("-o - is for the IR of phases up to schedule: there is "
-                     "more than one file after {0}",
-                     phaseName(plan.to));
-  if (llvm::sys::fs::is_directory(output))
-    return makeError("{0}: the output must be a file, got: a directory",
-                     output);
+  llvm::Expected<Emit> parsed = parseEmit(options.emit);
+  if (!parsed)
+    return parsed.takeError();
+  emit = *parsed;
+  if (!options.emit.empty() && plan.to != Phase::Link)
+    return makeError("--emit is for the link phase, which does not run from "
+                     "{0} to {1}",
+                     phaseName(plan.from), phaseName(plan.to));
+  output = options.output.empty() ? defaultOutput(options, plan, emit)
+                                  : options.output;
+  if (llvm::Error error = checkOutput())
+    return error;
   if (!options.cpu.empty() && !plan.runs(Phase::Schedule))
     return makeError("--cpu is for the schedule phase, which does not run from "
                      "{0} to {1}",
@@ -132,6 +191,9 @@ llvm::Error Compiler::checkEvaluate() {
     return makeError("--evaluate is for the link phase, which does not run "
                      "from {0} to {1}",
                      phaseName(plan.from), phaseName(plan.to));
+  if (emit != Emit::Executable)
+    return makeError("--evaluate is for executables, got: --emit={0}",
+                     options.emit);
   if (!plan.runs(Phase::Quantize))
     return makeError("--evaluate compares with the model before quantize, "
                      "which IR after {0} does not have",
@@ -276,16 +338,35 @@ llvm::Error Compiler::measure(StringRef file) {
   return (*writer)->finish();
 }
 
-llvm::Error Compiler::link() {
+llvm::Error Compiler::openPayload() {
   if (scheduled) {
     payload = Payload::ofScheduled(*scheduled, model.root, session.threads());
-  } else {
-    llvm::Expected<Payload> lowered =
-        Payload::ofLowered(*model.module, model.root, session.threads());
-    if (!lowered)
-      return prefixError(options.model, lowered.takeError());
-    payload = std::move(*lowered);
+    return llvm::Error::success();
   }
+  llvm::Expected<Payload> lowered =
+      Payload::ofLowered(*model.module, model.root, session.threads());
+  if (!lowered)
+    return prefixError(options.model, lowered.takeError());
+  payload = std::move(*lowered);
+  return llvm::Error::success();
+}
+
+llvm::Error Compiler::emitText() {
+  return timed("code", [&]() -> llvm::Error {
+    llvm::Expected<SmallVector<char, 0>> text =
+        emit == Emit::LLVM ? printLLVM(*model.module)
+                           : compileToAssembly(*model.module);
+    if (!text)
+      return text.takeError();
+    return writeText(output, [&](llvm::raw_ostream &stream) {
+      stream.write(text->data(), text->size());
+    });
+  });
+}
+
+llvm::Error Compiler::link() {
+  if (llvm::Error error = openPayload())
+    return error;
   SmallVector<char, 0> object;
   if (llvm::Error error = timed("code", [&]() -> llvm::Error {
         auto compiled = compileToObject(*model.module);
@@ -295,6 +376,7 @@ llvm::Error Compiler::link() {
         return llvm::Error::success();
       }))
     return error;
+  auto sections = [&](PayloadWriter &writer) { return writeSections(writer); };
   auto measureFile = [&](StringRef file) {
     return timed("evaluate", [&] { return measure(file); });
   };
@@ -302,9 +384,10 @@ llvm::Error Compiler::link() {
   if (!options.evaluate.empty())
     linkOptions.complete = measureFile;
   llvm::Error error = timed("link", [&] {
-    return linkExecutable(
-        object, [&](PayloadWriter &writer) { return writeSections(writer); },
-        output, linkOptions);
+    return emit == Emit::Shared ? linkShared(object, sections, output)
+           : emit == Emit::Object
+               ? writeObjectFiles(object, sections, output)
+               : linkExecutable(object, sections, output, linkOptions);
   });
   if (measurement) // it was a part of the link, and has a row of its own
     times.back().second -= times[times.size() - 2].second;
@@ -341,6 +424,17 @@ llvm::Error Compiler::report() {
   if (payload)
     out << ", weights " << formatBytes(payload->bytes());
   out << ")\n";
+  if (plan.to != Phase::Link || !payload || emit == Emit::Executable)
+    return llvm::Error::success();
+  out << "wrote " << replaceEnding(output, "h") << "\n";
+  if (emit == Emit::Object) {
+    out << "wrote " << replaceEnding(output, "payload") << "\n";
+    llvm::Expected<std::string> runtime = findRuntime();
+    if (!runtime)
+      return runtime.takeError();
+    out << "link with: c++ PROGRAM " << output << " " << *runtime
+        << " -pthread -ldl -lm\n";
+  }
   return llvm::Error::success();
 }
 
@@ -350,13 +444,13 @@ llvm::Error Compiler::run() {
   if (llvm::Error error =
           timed(plan.isDirectory ? "import" : "read", [&] { return load(); }))
     return error;
-  if (plan.to == Phase::Link)
+  if (plan.to == Phase::Link && !emitsText())
     if (llvm::Error error = prepareTokenizer())
       return error;
   if (llvm::Error error = runPhases())
     return error;
   llvm::Error error =
-      plan.to == Phase::Link ? link()
+      plan.to == Phase::Link ? (emitsText() ? emitText() : link())
       : plan.to == Phase::Lower
           ? timed("write", [&] { return writeLowered(); })
           : timed("write", [&] { return writeModule(model, output); });

@@ -286,8 +286,15 @@ llvm::Error lqc::writeModule(const Model &model, StringRef path) {
   ModuleOp module = model.module.get();
   rebasePaths(module, model.root,
               path == "-" ? "." : llvm::sys::path::parent_path(path));
+  return writeText(path,
+                   [&](llvm::raw_ostream &stream) { module.print(stream); });
+}
+
+llvm::Error
+lqc::writeText(StringRef path,
+               llvm::function_ref<void(llvm::raw_ostream &)> write) {
   if (path == "-") {
-    module.print(llvm::outs());
+    write(llvm::outs());
     return llvm::Error::success();
   }
   llvm::Expected<llvm::sys::fs::TempFile> file =
@@ -295,7 +302,7 @@ llvm::Error lqc::writeModule(const Model &model, StringRef path) {
   if (!file)
     return prefixError(path, file.takeError());
   llvm::raw_fd_ostream stream(file->FD, /*shouldClose=*/false);
-  module.print(stream);
+  write(stream);
   stream.flush();
   std::error_code failure = stream.error();
   stream.clear_error();

@@ -78,6 +78,10 @@ std::string modelName(llvm::StringRef path);
 /// the folder of `path`. The file appears complete or not at all.
 llvm::Error writeModule(const Model &model, llvm::StringRef path);
 
+/// Writes a file ("-": stdout) that appears complete or not at all.
+llvm::Error writeText(llvm::StringRef path,
+                      llvm::function_ref<void(llvm::raw_ostream &)> write);
+
 } // namespace lqc
 
 #endif // LQC_LIB_DRIVER_MODEL_H

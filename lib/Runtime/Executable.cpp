@@ -29,52 +29,16 @@ static std::string baseName(const char *path) {
   return slash && slash[1] ? slash + 1 : path;
 }
 
-/// What does not fit between the code and the payload, or "".
-static std::string modelProblem(const Executable &executable) {
-  const struct lqc_model &model = executable.model;
-  if (model.version != LQC_MODEL_VERSION)
-    return "code of the model: version must be " +
-           std::to_string(LQC_MODEL_VERSION) +
-           ", got: " + std::to_string(model.version);
-  const uint64_t found = executable.payload.bytes(Section::Weights);
-  if (found != uint64_t(model.weights_bytes))
-    return "payload section weights: size must be " +
-           std::to_string(model.weights_bytes) +
-           ", got: " + std::to_string(found);
-  return {};
-}
-
-static bool openTokenizer(Executable &executable, std::string &error) {
-  const PayloadFile &payload = executable.payload;
-  if (!payload.bytes(Section::TokenizerTables))
-    return true;
-  executable.tokenizer =
-      Tokenizer::open(payload.data(Section::TokenizerTables),
-                      payload.bytes(Section::TokenizerTables), error);
-  if (!executable.tokenizer)
-    error = "payload section tokenizer: " + error;
-  return executable.tokenizer != nullptr;
-}
-
 /// Takes all memory and threads that the step functions need.
 static bool startSession(Executable &executable, std::string &error) {
   const Options &options = executable.options;
   const int64_t limit = executable.model.context;
   const int64_t context = options.context.value_or(limit);
-  if (context > limit) {
-    error = "-c must be at most the context compiled in, got: " +
-            std::to_string(context) + " > " + std::to_string(limit);
-    return false;
-  }
-  const int threads = options.threads ? options.threads : availableProcessors();
-  executable.pool = lqc_pool::create(threads, error);
-  if (!executable.pool)
-    return false;
-  executable.payload.readAhead();
-  executable.session = Session::create(
-      executable.model, executable.payload.data(Section::Weights),
-      *executable.pool, context, error);
-  return executable.session != nullptr;
+  if (context <= limit)
+    return executable.start(options.threads, context, /*slots=*/1, error);
+  error = "-c must be at most the context compiled in, got: " +
+          std::to_string(context) + " > " + std::to_string(limit);
+  return false;
 }
 
 static int run(Executable &executable) {
@@ -84,7 +48,7 @@ static int run(Executable &executable) {
   if (mode == Mode::Verify)
     return verify(executable);
   std::string error;
-  if (!openTokenizer(executable, error) || !startSession(executable, error))
+  if (!executable.openTokenizer(error) || !startSession(executable, error))
     return executable.fail(error);
   switch (mode) {
   case Mode::Logits:
@@ -113,10 +77,7 @@ int runExecutable(const struct lqc_model &model, int argc, char **argv) {
     return *status;
 
   std::string error;
-  if (!executable.payload.open("/proc/self/exe", error))
-    return executable.fail(error);
-  error = modelProblem(executable);
-  if (!error.empty())
+  if (!executable.openPayload("/proc/self/exe", error))
     return executable.fail(error);
   return run(executable);
 }

@@ -53,8 +53,6 @@ private:
   bool first = true;
 };
 
-enum class Stop { Count, EndOfText, ContextFull, NotFinite, OutputFailed };
-
 /// Counts and times of a run, for the line at the end.
 struct RunStats {
   size_t promptTokens = 0;
@@ -63,31 +61,6 @@ struct RunStats {
   double decodeSeconds = 0;
 };
 } // namespace
-
-static Stop decodeLoop(Executable &executable, float *logits, Sampler &sampler,
-                       TokenWriter &writer, RunStats &stats) {
-  Session &session = *executable.session;
-  const Tokenizer *tokenizer = executable.tokenizer.get();
-  const int64_t count = executable.options.count.value_or(kDefaultCount);
-  for (int64_t i = 0; i < count; ++i) {
-    const int32_t token = sampler.sample(logits);
-    if (token < 0)
-      return Stop::NotFinite;
-    const bool ends = tokenizer && tokenizer->isEos(token);
-    if ((!ends || !writer.writesText()) && !writer.push(token))
-      return Stop::OutputFailed;
-    if (ends)
-      return Stop::EndOfText;
-    if (i + 1 == count)
-      return Stop::Count;
-    if (!session.room())
-      return Stop::ContextFull;
-    sampler.accept(token);
-    logits = session.feed({&token, 1});
-    ++stats.decodedTokens;
-  }
-  return Stop::Count;
-}
 
 static void printStats(const Executable &executable, const RunStats &stats) {
   const Options &options = executable.options;
@@ -129,16 +102,21 @@ int generate(Executable &executable) {
   float *logits = session.feed(prompt.tokens);
   stats.promptSeconds = promptWatch.seconds();
   Stopwatch decodeWatch;
-  Stop stop = decodeLoop(executable, logits, sampler, writer, stats);
+  const DecodeResult result = decode(
+      executable, /*slot=*/0, logits, sampler,
+      options.count.value_or(kDefaultCount), [&](int32_t token, bool ends) {
+        return (ends && writer.writesText()) || writer.push(token);
+      });
+  stats.decodedTokens = result.fed;
   stats.decodeSeconds = decodeWatch.seconds();
 
   writer.finish();
   if (int status = output.finish(executable))
     return status;
-  if (stop == Stop::NotFinite)
+  if (result.stop == Stop::NotFinite)
     return executable.fail("no logit is a finite number after " +
                            std::to_string(session.position()) + " tokens");
-  if (stop == Stop::ContextFull)
+  if (result.stop == Stop::ContextFull)
     executable.fail("context of " + std::to_string(session.context()) +
                     " tokens is full");
   if (options.stats || ::isatty(STDERR_FILENO))

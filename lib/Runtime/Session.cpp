@@ -1,4 +1,4 @@
-//===- Session.cpp - one sequence through a model -------------------------===//
+//===- Session.cpp - sequences through a model ----------------------------===//
 //
 // Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -31,9 +31,11 @@ bool Pages::reserve(size_t bytes) {
 
 void Pages::preferLargePages() const { ::madvise(base, size, MADV_HUGEPAGE); }
 
-Session::Session(const struct lqc_model &model, int64_t context)
+Session::Session(const struct lqc_model &model, int64_t context,
+                 int64_t slotCount)
     : model(model), contextLimit(context), positions(size_t(model.chunk)),
-      slots(size_t(model.chunk), 0), allRows(size_t(model.chunk)) {
+      slots(size_t(model.chunk), 0), allRows(size_t(model.chunk)),
+      filled(size_t(slotCount), 0), next(size_t(slotCount), 0) {
   for (int64_t i = 0; i < model.chunk; ++i)
     allRows[size_t(i)] = int32_t(i);
 }
@@ -45,7 +47,7 @@ bool Session::reserve(std::string &error) {
     const char *name;
   } parts[] = {
       {arena, uint64_t(model.arena_bytes), "scratch memory"},
-      {cache, uint64_t(model.cache_bytes), "the cache"},
+      {cache, filled.size() * uint64_t(model.cache_bytes), "the cache"},
       {logits, uint64_t(model.chunk) * uint64_t(model.vocabulary) * 4,
        "the logits"},
   };
@@ -61,8 +63,9 @@ bool Session::reserve(std::string &error) {
 
 std::unique_ptr<Session> Session::create(const struct lqc_model &model,
                                          const char *weights, lqc_pool &pool,
-                                         int64_t context, std::string &error) {
-  std::unique_ptr<Session> session(new Session(model, context));
+                                         int64_t context, std::string &error,
+                                         int64_t slots) {
+  std::unique_ptr<Session> session(new Session(model, context, slots));
   if (!session->reserve(error))
     return nullptr;
   lqc_step &step = session->arguments;
@@ -76,20 +79,30 @@ std::unique_ptr<Session> Session::create(const struct lqc_model &model,
   return session;
 }
 
-/// Feeds 1 to `chunk` tokens and computes the logits of the rows `outputs`.
+/// Feeds 1 to `chunk` tokens, whose slots are set, and computes the logits of
+/// the rows `outputs`.
 void Session::step(std::span<const int32_t> tokens, const int32_t *outputs,
                    int64_t outputCount) {
   for (size_t i = 0; i < tokens.size(); ++i)
-    positions[i] = int32_t(filled + int64_t(i));
+    positions[i] = next[size_t(slots[i])]++;
   arguments.tokens = tokens.data();
   arguments.outputs = outputs;
   arguments.count = int64_t(tokens.size());
   arguments.output_count = outputCount;
   (tokens.size() == 1 ? model.decode : model.prefill)(&arguments);
-  filled += int64_t(tokens.size());
+  for (size_t i = 0; i < tokens.size(); ++i)
+    filled[size_t(slots[i])] = next[size_t(slots[i])];
 }
 
-float *Session::feed(std::span<const int32_t> tokens) {
+float *Session::feedBatch(std::span<const int32_t> tokens,
+                          std::span<const int32_t> tokenSlots) {
+  std::copy(tokenSlots.begin(), tokenSlots.end(), slots.begin());
+  step(tokens, allRows.data(), int64_t(tokens.size()));
+  return arguments.logits;
+}
+
+float *Session::feed(std::span<const int32_t> tokens, int32_t slot) {
+  std::fill(slots.begin(), slots.end(), slot);
   while (!tokens.empty()) {
     const size_t count = std::min(tokens.size(), size_t(model.chunk));
     const bool last = count == tokens.size();
@@ -100,6 +113,7 @@ float *Session::feed(std::span<const int32_t> tokens) {
 }
 
 bool Session::feedAll(std::span<const int32_t> tokens, const RowSink &sink) {
+  std::fill(slots.begin(), slots.end(), 0);
   for (size_t begin = 0; begin < tokens.size();) {
     const size_t count = std::min(tokens.size() - begin, size_t(model.chunk));
     step(tokens.subspan(begin, count), allRows.data(), int64_t(count));

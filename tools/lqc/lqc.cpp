@@ -48,6 +48,8 @@ examples:
   lqc compile ./model --quantize=int4-g64 --compile-to=quantize -o model.mlir
   lqc compile model.mlir --compile-from=quantize -o tiny
   lqc compile ./model --quantize=int4-g64 --evaluate=valid.txt -o tiny
+  lqc compile ./model --emit=shared -o libtiny.so   and libtiny.h, for C programs
+  lqc compile ./model --emit=asm -o - | less        what the kernels look like
 )";
 
 static constexpr const char *kInspectExamples = R"(
@@ -193,6 +195,11 @@ struct Flags {
   Text cpu{"cpu", "NAME",
            "the CPU to compile for: native (default) or a name of LLVM's",
            compile, eval};
+  Text emit{"emit", "WHAT",
+            "executable (default), shared: a library and its C header, object: "
+            "an object file, its payload and the header, llvm or asm: the code "
+            "as text",
+            compile};
   Text tokenizer{"tokenizer", "none",
                  "leave out the tokenizer: the executable takes token ids",
                  compile};
@@ -300,6 +307,7 @@ static llvm::Error runCommand(const Flags &flags) {
   flags.readModelOptions(options);
   options.output = flags.output;
   options.cpu = flags.cpu;
+  options.emit = flags.emit;
   options.tokenizer = flags.tokenizer;
   options.evaluate = flags.evaluate;
   options.stats = flags.stats;

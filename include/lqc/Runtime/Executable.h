@@ -6,24 +6,20 @@
 //===----------------------------------------------------------------------===//
 //
 // One file of lib/Runtime for each mode: Generate.cpp, Perplexity.cpp,
-// Bench.cpp, Profile.cpp and Info.cpp. A mode is a function from an opened Executable to an
-// exit status.
+// Bench.cpp, Profile.cpp and Info.cpp. A mode is a function from an opened
+// Executable to an exit status.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef LQC_RUNTIME_EXECUTABLE_H
 #define LQC_RUNTIME_EXECUTABLE_H
 
+#include "lqc/Runtime/LoadedModel.h"
 #include "lqc/Runtime/Options.h"
-#include "lqc/Runtime/PayloadFile.h"
-#include "lqc/Runtime/Pool.h"
-#include "lqc/Runtime/Session.h"
-#include "lqc/Runtime/Tokenizer.h"
 #include "lqc/Runtime/Windows.h"
 
 #include <chrono>
 #include <functional>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,18 +27,13 @@
 
 namespace lqc::runtime {
 
-/// The running executable: code, payload, options, and what was made of them.
-struct Executable {
+/// The running executable: the model, and what the user wants of it.
+struct Executable : LoadedModel {
   Executable(const struct lqc_model &model, std::string name)
-      : model(model), name(std::move(name)) {}
+      : LoadedModel(model), name(std::move(name)) {}
 
-  const struct lqc_model &model;
   std::string name; ///< as the user called it, for messages
   Options options;
-  PayloadFile payload;
-  std::unique_ptr<Tokenizer> tokenizer; ///< null: the model takes token ids
-  std::unique_ptr<lqc_pool> pool;
-  std::unique_ptr<Session> session;
 
   /// Prints "NAME: message" to stderr and returns 1.
   int fail(std::string_view message) const;

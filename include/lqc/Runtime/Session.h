@@ -1,13 +1,17 @@
-//===- Session.h - one sequence through a model -----------------*- C++ -*-===//
+//===- Session.h - sequences through a model --------------------*- C++ -*-===//
 //
 // Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
-// Holds the memory of a step: arena, cache of one slot, logits. All of it is
+// Holds the memory of a step: arena, cache of all slots, logits. All of it is
 // taken at the start, as anonymous pages that cost nothing until touched, so a
 // long context is free until it is used.
+//
+// A slot is one sequence. Tokens of several slots may share a step
+// (feedBatch): each sequence gets the same bits as if it were alone, because no
+// sum crosses rows and the order of a sum does not depend on their number.
 //
 //===----------------------------------------------------------------------===//
 
@@ -44,50 +48,66 @@ private:
   size_t size = 0;
 };
 
+inline constexpr int64_t kMaxSlots = 1024;
+
 class Session {
 public:
   /// `weights`: the payload's section. `context`: positions that may be used, 1
-  /// to model.context. Returns null and says why in `error` if memory cannot be
-  /// had.
+  /// to model.context. `slots`: sequences, 1 to kMaxSlots. Returns null and
+  /// says why in `error` if memory cannot be had.
   static std::unique_ptr<Session> create(const struct lqc_model &model,
                                          const char *weights, lqc_pool &pool,
-                                         int64_t context, std::string &error);
+                                         int64_t context, std::string &error,
+                                         int64_t slots = 1);
 
   int64_t context() const { return contextLimit; }
   int64_t vocabulary() const { return model.vocabulary; }
+  int32_t slotCount() const { return int32_t(filled.size()); }
+  /// Tokens that feedBatch takes at most.
+  int64_t batchLimit() const { return model.chunk; }
   /// Tokens fed so far.
-  int64_t position() const { return filled; }
-  int64_t room() const { return contextLimit - filled; }
+  int64_t position(int32_t slot = 0) const { return filled[size_t(slot)]; }
+  int64_t room(int32_t slot = 0) const { return contextLimit - position(slot); }
   /// Begins a new text, or goes back to an earlier position of this one.
-  void rewind(int64_t position = 0) { filled = position; }
+  void rewind(int64_t position = 0, int32_t slot = 0) {
+    filled[size_t(slot)] = next[size_t(slot)] = int32_t(position);
+  }
 
   /// Feeds tokens (1 to room() of them, each < vocabulary). Returns the logits
   /// (vocabulary) after the last one, valid until the next call.
-  float *feed(std::span<const int32_t> tokens);
+  float *feed(std::span<const int32_t> tokens, int32_t slot = 0);
+
+  /// Feeds one step of tokens (1 to batchLimit() of them); tokens[i] goes to
+  /// the next position of slots[i], which must have room. Returns the logits
+  /// (tokens, vocabulary), valid until the next call.
+  float *feedBatch(std::span<const int32_t> tokens,
+                   std::span<const int32_t> slots);
 
   /// What `feedAll` gives for each token: its index and its logits
   /// (vocabulary). False stops.
   using RowSink = std::function<bool(size_t index, const float *logits)>;
 
-  /// Feeds tokens and gives every row to `sink`. False if `sink` said so.
+  /// Feeds tokens to slot 0 and gives every row to `sink`. False if `sink` said
+  /// so.
   bool feedAll(std::span<const int32_t> tokens, const RowSink &sink);
 
 private:
-  Session(const struct lqc_model &model, int64_t context);
+  Session(const struct lqc_model &model, int64_t context, int64_t slots);
   bool reserve(std::string &error);
   void step(std::span<const int32_t> tokens, const int32_t *outputs,
             int64_t outputCount);
 
   const struct lqc_model &model;
   int64_t contextLimit;
-  int64_t filled = 0;
   lqc_step arguments = {};
   Pages arena;                    // (arena_bytes)
-  Pages cache;                    // (1 slot, cache_bytes)
+  Pages cache;                    // (slotCount, cache_bytes)
   Pages logits;                   // float (chunk, vocabulary)
   std::vector<int32_t> positions; // (chunk)
-  std::vector<int32_t> slots;     // (chunk), all 0
+  std::vector<int32_t> slots;     // (chunk) of the step's tokens
   std::vector<int32_t> allRows;   // (chunk): 0, 1, 2…
+  std::vector<int32_t> filled;    // (slotCount) positions
+  std::vector<int32_t> next;      // the same, with the running step's tokens
 };
 
 } // namespace lqc::runtime

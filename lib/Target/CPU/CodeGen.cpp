@@ -150,8 +150,8 @@ lqc::translateToLLVM(mlir::ModuleOp lowered, llvm::LLVMContext &context) {
   return module;
 }
 
-llvm::Expected<llvm::SmallVector<char, 0>>
-lqc::compileToObject(mlir::ModuleOp lowered) {
+static llvm::Expected<llvm::SmallVector<char, 0>>
+compileTo(mlir::ModuleOp lowered, llvm::CodeGenFileType fileType) {
   llvm::LLVMContext context;
   llvm::Expected<std::unique_ptr<llvm::Module>> module =
       translateToLLVM(lowered, context);
@@ -159,12 +159,34 @@ lqc::compileToObject(mlir::ModuleOp lowered) {
     return module.takeError();
   TargetAttr target = lowered->getAttrOfType<TargetAttr>(kTargetAttrName);
   std::unique_ptr<llvm::TargetMachine> machine = createTargetMachine(target);
-  llvm::SmallVector<char, 0> object;
-  llvm::raw_svector_ostream stream(object);
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
   llvm::legacy::PassManager passes;
-  if (machine->addPassesToEmitFile(passes, stream, nullptr,
-                                   llvm::CodeGenFileType::ObjectFile))
-    return makeError("LLVM cannot write object files for this target");
+  if (machine->addPassesToEmitFile(passes, stream, nullptr, fileType))
+    return makeError("LLVM cannot write code for this target");
   passes.run(**module);
-  return object;
+  return bytes;
+}
+
+llvm::Expected<llvm::SmallVector<char, 0>>
+lqc::compileToObject(mlir::ModuleOp lowered) {
+  return compileTo(lowered, llvm::CodeGenFileType::ObjectFile);
+}
+
+llvm::Expected<llvm::SmallVector<char, 0>>
+lqc::compileToAssembly(mlir::ModuleOp lowered) {
+  return compileTo(lowered, llvm::CodeGenFileType::AssemblyFile);
+}
+
+llvm::Expected<llvm::SmallVector<char, 0>>
+lqc::printLLVM(mlir::ModuleOp lowered) {
+  llvm::LLVMContext context;
+  llvm::Expected<std::unique_ptr<llvm::Module>> module =
+      translateToLLVM(lowered, context);
+  if (!module)
+    return module.takeError();
+  llvm::SmallVector<char, 0> text;
+  llvm::raw_svector_ostream stream(text);
+  (*module)->print(stream, nullptr);
+  return text;
 }

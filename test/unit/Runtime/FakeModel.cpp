@@ -13,12 +13,17 @@
 #include "test/unit/Runtime/FakeModel.h"
 
 namespace {
+/// The tokens of one sequence, by position.
+int32_t *slotOf(const lqc_step &step, int32_t slot) {
+  return reinterpret_cast<int32_t *>(step.cache) + slot * fake::kContext;
+}
+
 /// Units are (row, 1): each computes the logits of one output row.
 void logitsKernel(void *const *arguments, int64_t, int64_t begin, int64_t end) {
   const lqc_step &step = *static_cast<const lqc_step *>(arguments[0]);
   const float scale = *reinterpret_cast<const float *>(step.weights);
-  const int32_t *cache = reinterpret_cast<const int32_t *>(step.cache);
   for (int64_t i = begin; i < end; ++i) {
+    const int32_t *cache = slotOf(step, step.slots[step.outputs[i]]);
     const int32_t position = step.positions[step.outputs[i]];
     int32_t sum = 0;
     for (int32_t p = 0; p <= position; ++p)
@@ -30,9 +35,8 @@ void logitsKernel(void *const *arguments, int64_t, int64_t begin, int64_t end) {
 }
 
 void runStep(const lqc_step *step) {
-  int32_t *cache = reinterpret_cast<int32_t *>(step->cache);
   for (int64_t i = 0; i < step->count; ++i)
-    cache[step->positions[i]] = step->tokens[i];
+    slotOf(*step, step->slots[i])[step->positions[i]] = step->tokens[i];
   void *arguments[] = {const_cast<lqc_step *>(step)};
   lqc_dispatch(step->pool, logitsKernel, arguments, step->output_count,
                step->output_count, 1);

@@ -96,6 +96,48 @@ TEST_F(SessionTest, feedAllGivesEveryRow) {
       tokens, [](size_t row, const float *) { return row < 5; }));
 }
 
+TEST_F(SessionTest, slotsAreSequencesOfTheirOwn) {
+  constexpr int32_t kSlots = 3;
+  std::string error;
+  session =
+      Session::create(::lqc_model, reinterpret_cast<const char *>(weights),
+                      *pool, fake::kContext, error, kSlots);
+  ASSERT_TRUE(session) << error;
+  EXPECT_EQ(session->slotCount(), kSlots);
+  std::vector<std::vector<int32_t>> texts(kSlots);
+  auto grow = [&](int32_t slot) {
+    texts[size_t(slot)].push_back(
+        int32_t(texts[size_t(slot)].size() * 5 + size_t(slot)) %
+        fake::kVocabulary);
+    return texts[size_t(slot)].back();
+  };
+  // A prompt goes to slot 2 alone; then all of them grow in shared steps, slot
+  // 1 by two tokens each time.
+  std::vector<int32_t> prompt = {grow(2), grow(2), grow(2), grow(2), grow(2)};
+  EXPECT_EQ(rowOf(session->feed(prompt, 2)), expected(texts[2]));
+  for (int step = 0; step < 6; ++step) {
+    const std::vector<int32_t> slots = {1, 0, 2, 1};
+    std::vector<int32_t> tokens;
+    std::vector<std::vector<float>> rows;
+    for (int32_t slot : slots) {
+      tokens.push_back(grow(slot));
+      rows.push_back(expected(texts[size_t(slot)]));
+    }
+    const float *logits = session->feedBatch(tokens, slots);
+    for (size_t i = 0; i < slots.size(); ++i)
+      EXPECT_EQ(rowOf(logits + i * fake::kVocabulary), rows[i]) << step;
+  }
+  EXPECT_EQ(session->position(0), 6);
+  EXPECT_EQ(session->position(1), 12);
+  EXPECT_EQ(session->position(2), 11);
+  EXPECT_EQ(session->room(1), fake::kContext - 12);
+  session->rewind(5, 2);
+  texts[2].resize(5);
+  const int32_t token = grow(2);
+  EXPECT_EQ(rowOf(session->feed({&token, 1}, 2)), expected(texts[2]));
+  EXPECT_EQ(session->position(1), 12);
+}
+
 TEST_F(SessionTest, perplexityFollowsItsDefinition) {
   auto tokens = someTokens(50);
   for (auto [window, stride] :

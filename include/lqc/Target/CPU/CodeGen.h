@@ -38,9 +38,17 @@ llvm::Expected<TargetAttr> namedTarget(mlir::MLIRContext *context,
 llvm::Expected<std::unique_ptr<llvm::Module>>
 translateToLLVM(mlir::ModuleOp lowered, llvm::LLVMContext &context);
 
-/// The ELF object file of a module after the lower phase. Deterministic.
+/// The ELF object file of a module after the lower phase. Deterministic, as all
+/// of these.
 llvm::Expected<llvm::SmallVector<char, 0>>
 compileToObject(mlir::ModuleOp lowered);
+
+/// The same as assembly text.
+llvm::Expected<llvm::SmallVector<char, 0>>
+compileToAssembly(mlir::ModuleOp lowered);
+
+/// The LLVM IR that both are made of, as text.
+llvm::Expected<llvm::SmallVector<char, 0>> printLLVM(mlir::ModuleOp lowered);
 
 } // namespace lqc
 

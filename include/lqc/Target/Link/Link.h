@@ -54,6 +54,29 @@ llvm::Error linkExecutable(llvm::ArrayRef<char> object,
                            WritePayload writePayload, llvm::StringRef output,
                            const LinkOptions &options = {});
 
+/// The same as a shared library, which exports the functions of the C API
+/// (lqc/Runtime/CApi.h) and nothing else, and its header beside it: `output`
+/// with the ending .h.
+llvm::Error linkShared(llvm::ArrayRef<char> object, WritePayload writePayload,
+                       llvm::StringRef output, const LinkOptions &options = {});
+
+/// Writes what a user needs to link the model into a program: the object file
+/// `output`, and beside it the payload, a file of its own with the ending
+/// .payload, and the header of the C API. The program is linked with the
+/// runtime archive and a C++ compiler driver, and names the payload in
+/// lqc_open.
+llvm::Error writeObjectFiles(llvm::ArrayRef<char> object,
+                             WritePayload writePayload, llvm::StringRef output);
+
+/// `output` with another ending: "lib.so", "h" -> "lib.h".
+std::string replaceEnding(llvm::StringRef output, llvm::StringRef ending);
+
+/// Text of the header of the C API.
+llvm::StringRef cApiHeader();
+
+/// The runtime archive that links use, or why there is none.
+llvm::Expected<std::string> findRuntime(const LinkOptions &options = {});
+
 } // namespace lqc
 
 #endif // LQC_TARGET_LINK_LINK_H
