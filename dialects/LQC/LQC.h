@@ -37,6 +37,8 @@ namespace lqc {
 /// Names of the module's discardable attributes and of the entry function.
 inline constexpr llvm::StringLiteral kModelAttrName = "lqc.model";
 inline constexpr llvm::StringLiteral kTargetAttrName = "lqc.target";
+/// A dictionary: how the model wants to be sampled.
+inline constexpr llvm::StringLiteral kGenerationAttrName = "lqc.generation";
 /// On a decoder layer's function: its number, counted from 0.
 inline constexpr llvm::StringLiteral kLayerAttrName = "lqc.layer";
 inline constexpr llvm::StringLiteral kForwardName = "forward";

@@ -48,7 +48,7 @@ private:
     return emit == Emit::LLVM || emit == Emit::Assembly;
   }
   llvm::Error load();
-  llvm::Error setTarget();
+  llvm::Error chooseTarget();
   llvm::Error runPhases();
   void keepFacts();
   llvm::Error writeLowered();
@@ -68,6 +68,7 @@ private:
   PeakMemory memory;
   Session session;
   Plan plan;
+  TargetAttr target; ///< if schedule runs
   Model model;
   std::string output;
   Emit emit = Emit::Executable;
@@ -76,7 +77,8 @@ private:
   std::optional<Payload> payload;
   /// For the executable; none: it takes token ids.
   std::optional<std::vector<char>> tokenizer;
-  std::optional<Measurement> measurement;            ///< of --evaluate
+  std::optional<Measurement> measurement; ///< of --evaluate
+  runtime::GenerationDefaults generation;
   std::vector<std::pair<std::string, double>> times; ///< in seconds
 };
 } // namespace
@@ -177,6 +179,9 @@ llvm::Error Compiler::checkOptions() {
     return makeError("--cpu is for the schedule phase, which does not run from "
                      "{0} to {1}",
                      phaseName(plan.from), phaseName(plan.to));
+  if (plan.runs(Phase::Schedule))
+    if (llvm::Error error = chooseTarget())
+      return error;
   if (!options.tokenizer.empty() && options.tokenizer != "none")
     return makeError("--tokenizer must be none, got: {0}",
                      quote(options.tokenizer));
@@ -209,15 +214,14 @@ llvm::Error Compiler::load() {
   return llvm::Error::success();
 }
 
-/// The target is a fact of the module from schedule on.
-llvm::Error Compiler::setTarget() {
-  llvm::Expected<TargetAttr> target =
+llvm::Error Compiler::chooseTarget() {
+  llvm::Expected<TargetAttr> found =
       options.cpu.empty() || options.cpu == "native"
           ? hostTarget(session.context())
           : namedTarget(session.context(), options.cpu);
-  if (!target)
-    return target.takeError();
-  (*model.module)->setAttr(kTargetAttrName, *target);
+  if (!found)
+    return found.takeError();
+  target = *found;
   return llvm::Error::success();
 }
 
@@ -229,9 +233,9 @@ llvm::Error Compiler::runPhases() {
   for (const PhaseInfo &info : phases()) {
     if (!info.isPresent || !plan.runs(info.phase) || info.phase == Phase::Link)
       continue;
+    // The target is a fact of the module from schedule on.
     if (info.phase == Phase::Schedule)
-      if (llvm::Error error = setTarget())
-        return error;
+      (*model.module)->setAttr(kTargetAttrName, target);
     if (info.phase == Phase::Lower)
       scheduled = model.module->clone();
     if (llvm::Error error = timed(info.name, [&] {
@@ -281,6 +285,11 @@ llvm::Error Compiler::writeLowered() {
 
 /// Before the long work, because a tokenizer that is not understood ends it.
 llvm::Error Compiler::prepareTokenizer() {
+  llvm::Expected<runtime::GenerationDefaults> found =
+      generationOf(*model.module);
+  if (!found)
+    return prefixError(options.model, found.takeError());
+  generation = *found;
   if (options.tokenizer == "none")
     return modelAttribute(model, options.model).takeError();
   llvm::Expected<std::optional<std::vector<char>>> tables =
@@ -303,8 +312,8 @@ static llvm::Error writeSection(PayloadWriter &writer, runtime::Section section,
 llvm::Error Compiler::writeTexts(PayloadWriter &writer,
                                  const Measurement *measured) {
   uint64_t bytes = payload->bytes();
-  std::string info = infoJson(*model.module, bytes, measured);
-  std::string summary = summaryText(*model.module, bytes, measured);
+  std::string info = infoJson(*model.module, bytes, generation, measured);
+  std::string summary = summaryText(*model.module, bytes, generation, measured);
   if (llvm::Error error = writeSection(writer, runtime::Info,
                                        ArrayRef(info.data(), info.size())))
     return error;
@@ -319,6 +328,17 @@ llvm::Error Compiler::writeSections(PayloadWriter &writer) {
                                        tokenizer ? ArrayRef<char>(*tokenizer)
                                                  : ArrayRef<char>()))
     return error;
+  const char *defaults = reinterpret_cast<const char *>(&generation);
+  if (llvm::Error error =
+          writeSection(writer, runtime::Generation,
+                       ArrayRef<char>(defaults, sizeof(generation))))
+    return error;
+  std::string tensors = payload->tensorTable();
+  if (llvm::Error error =
+          writeSection(writer, runtime::Tensors,
+                       ArrayRef<char>(tensors.data(), tensors.size())))
+    return error;
+  // Last, because measuring writes them anew.
   return writeTexts(writer, nullptr);
 }
 

@@ -7,6 +7,8 @@
 
 #include "lib/Driver/Facts.h"
 
+#include "lqc/Runtime/PayloadCheck.h"
+#include "lqc/Support/Error.h"
 #include "lqc/Support/Hash.h"
 #include "lqc/Support/MappedFile.h"
 #include "lqc/Support/Table.h"
@@ -15,6 +17,7 @@
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
@@ -28,7 +31,8 @@ namespace json = llvm::json;
 llvm::Error lqc::recordInputs(ModuleOp module, StringRef directory) {
   NamedAttrList hashes;
   Builder builder(module.getContext());
-  for (StringRef name : {"config.json", "tokenizer.json"}) {
+  for (StringRef name :
+       {"config.json", "generation_config.json", "tokenizer.json"}) {
     SmallString<128> path(directory);
     llvm::sys::path::append(path, name);
     if (!llvm::sys::fs::exists(path))
@@ -82,6 +86,46 @@ void lqc::recordQuantization(ModuleOp module, const ModelOptions &options) {
 
 std::optional<BitsReport> lqc::bitsOf(ModuleOp module) {
   return BitsReport::fromAttribute(module->getAttr(kBitsAttrName));
+}
+
+/// Takes one number of the dictionary; false if it is of another kind.
+template <typename T, typename AttrT>
+static bool takeNumber(DictionaryAttr values, StringRef name, T &number) {
+  Attribute value = values.get(name);
+  if (!value)
+    return true;
+  AttrT typed = dyn_cast<AttrT>(value);
+  if (!typed)
+    return false;
+  if constexpr (std::is_same_v<AttrT, FloatAttr>)
+    number = typed.getValueAsDouble();
+  else
+    number = typed.getValue().getLimitedValue();
+  return true;
+}
+
+llvm::Expected<runtime::GenerationDefaults> lqc::generationOf(ModuleOp module) {
+  runtime::GenerationDefaults result;
+  Attribute attribute = module->getAttr(kGenerationAttrName);
+  if (!attribute)
+    return result;
+  DictionaryAttr values = dyn_cast<DictionaryAttr>(attribute);
+  auto real = [&](StringRef name, double &number) {
+    return takeNumber<double, FloatAttr>(values, name, number);
+  };
+  auto whole = [&](StringRef name, int64_t &number) {
+    return takeNumber<int64_t, IntegerAttr>(values, name, number);
+  };
+  if (!values || !real("temperature", result.temperature) ||
+      !real("top_p", result.topP) || !real("min_p", result.minP) ||
+      !real("repeat_penalty", result.repeatPenalty) ||
+      !whole("top_k", result.topK) || !whole("max_new_tokens", result.count))
+    return makeError("{0} must be a dictionary of numbers",
+                     kGenerationAttrName);
+  std::string problem = runtime::generationProblem(result);
+  if (!problem.empty())
+    return makeError("{0}: {1}", kGenerationAttrName, problem);
+  return result;
 }
 
 //===----------------------------------------------------------------------===//
@@ -155,9 +199,17 @@ static json::Value toJson(Attribute attribute) {
 }
 
 std::string lqc::infoJson(ModuleOp module, uint64_t weightsBytes,
+                          const runtime::GenerationDefaults &generation,
                           const Measurement *measured) {
   json::Object info{
       {"lqc", LQC_VERSION}, {"cache", "f32"}, {"weights_bytes", weightsBytes}};
+  info["generation"] =
+      json::Object{{"temperature", generation.temperature},
+                   {"top_k", generation.topK},
+                   {"top_p", generation.topP},
+                   {"min_p", generation.minP},
+                   {"repeat_penalty", generation.repeatPenalty},
+                   {"max_new_tokens", generation.count}};
   if (ModelAttr model = module->getAttrOfType<ModelAttr>(kModelAttrName)) {
     info["family"] = json::fixUTF8(model.getFamily());
     info["vocabulary"] = model.getVocabulary();
@@ -202,7 +254,25 @@ static StringRef optionText(ModuleOp module, StringRef name) {
   return text ? text.getValue() : "unknown";
 }
 
+/// "greedy, repeat penalty 1, at most 256 tokens"
+static std::string
+generationText(const runtime::GenerationDefaults &generation) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  auto real = [](double value) { return llvm::format("%.10g", value); };
+  if (generation.temperature == 0)
+    out << "greedy";
+  else
+    out << "temperature " << real(generation.temperature) << ", top-k "
+        << generation.topK << ", top-p " << real(generation.topP) << ", min-p "
+        << real(generation.minP);
+  out << ", repeat penalty " << real(generation.repeatPenalty) << ", at most "
+      << generation.count << " tokens";
+  return text;
+}
+
 std::string lqc::summaryText(ModuleOp module, uint64_t weightsBytes,
+                             const runtime::GenerationDefaults &generation,
                              const Measurement *measured) {
   std::string text;
   llvm::raw_string_ostream out(text);
@@ -222,6 +292,7 @@ std::string lqc::summaryText(ModuleOp module, uint64_t weightsBytes,
         << ", cache f32\n";
   if (TargetAttr target = module->getAttrOfType<TargetAttr>(kTargetAttrName))
     out << "cpu:         " << target.getCpu() << "\n";
+  out << "generation:  " << generationText(generation) << "\n";
   out << "weights:     " << formatBytes(weightsBytes) << "\n"
       << "compiler:    lqc " << LQC_VERSION << "\n";
   if (bits) {

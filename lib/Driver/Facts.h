@@ -9,9 +9,12 @@
 // that a compilation in several steps ends in the same bytes as one in one go:
 //
 //   lqc.inputs   after import: hashes of the files that the model comes from
+//   lqc.generation after import: how the model wants to be sampled, from
+//                generation_config.json; LQC's own defaults if it is not there
 //   lqc.options  after quantize: what was asked for, normalised
 //   lqc.bits     after quantize: what the weights cost
 //   lqc.payload  after lower: where the bytes of the payload are, in order
+//   lqc.payload_names  and which weights they are
 //
 // What was measured on the executable itself (compile --evaluate) is no fact of
 // the module; it is handed over. No paths, times or names of machines.
@@ -23,6 +26,7 @@
 
 #include "lib/Driver/Evaluate.h"
 #include "lqc/Driver/Driver.h"
+#include "lqc/Runtime/Payload.h"
 #include "passes/Quantize/BitsReport.h"
 
 #include "llvm/Support/JSON.h"
@@ -33,6 +37,8 @@ inline constexpr llvm::StringLiteral kInputsAttrName = "lqc.inputs";
 inline constexpr llvm::StringLiteral kOptionsAttrName = "lqc.options";
 inline constexpr llvm::StringLiteral kBitsAttrName = "lqc.bits";
 inline constexpr llvm::StringLiteral kPayloadAttrName = "lqc.payload";
+inline constexpr llvm::StringLiteral kPayloadNamesAttrName =
+    "lqc.payload_names";
 
 /// After import: config.json and tokenizer.json by their content, safetensors
 /// files by their headers.
@@ -44,14 +50,19 @@ void recordQuantization(mlir::ModuleOp module, const ModelOptions &options);
 /// The report of lqc.bits, or nothing.
 std::optional<BitsReport> bitsOf(mlir::ModuleOp module);
 
+/// What `lqc.generation` says, checked; LQC's own defaults if it is not there.
+llvm::Expected<runtime::GenerationDefaults> generationOf(mlir::ModuleOp module);
+
 /// The table that a compilation ends with.
 void printBits(const BitsReport &bits, llvm::raw_ostream &out);
 
 /// The sections Info (one JSON object) and Summary (text) of an executable.
 /// `weightsBytes`: of its weights section. `measured`: its quality, or null.
 std::string infoJson(mlir::ModuleOp module, uint64_t weightsBytes,
+                     const runtime::GenerationDefaults &generation,
                      const Measurement *measured);
 std::string summaryText(mlir::ModuleOp module, uint64_t weightsBytes,
+                        const runtime::GenerationDefaults &generation,
                         const Measurement *measured);
 
 /// {"layers": {"tensors": …, "weights": …, "bytes": …, "bits_per_weight": …},

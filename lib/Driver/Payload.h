@@ -32,12 +32,17 @@ public:
   /// Writes the weights section.
   llvm::Error writeTo(PayloadWriter &writer);
 
+  /// The tensors section; after writeTo, which learns the hashes.
+  std::string tensorTable() const;
+
   /// Writes the bytes into a sidecar at `path` and refers to them from
   /// `lqc.payload` of `lowered`, with paths relative to the sidecar's folder.
   llvm::Error writeSidecar(llvm::StringRef path, mlir::ModuleOp lowered);
 
 private:
   llvm::SmallVector<PayloadWeight> weights;
+  std::vector<std::string> names; ///< of the weights, from before lower
+  std::vector<uint64_t> hashes;   ///< of the weights' bytes
   /// Holds the weights of a lowered module.
   mlir::OwningOpRef<mlir::ModuleOp> holder;
   std::unique_ptr<WeightStore> store;

@@ -14,6 +14,7 @@
 
 #include "lqc/Runtime/CpuFeatures.h"
 #include "lqc/Runtime/LoadedModel.h"
+#include "lqc/Runtime/PayloadCheck.h"
 
 #include <algorithm>
 #include <cstring>
@@ -256,33 +257,9 @@ float *lqc_feed_batch(lqc_instance *instance, const int32_t *tokens,
 
 void lqc_default_sampling(const lqc_instance *instance,
                           lqc_sampling *sampling) {
-  (void)instance;
-  const SamplerOptions options;
-  *sampling = {options.temperature, options.topK,          options.topP,
-               options.minP,        options.repeatPenalty, options.seed};
-}
-
-/// Rules are those of the executable's flags.
-static std::string samplingProblem(const lqc_sampling &sampling) {
-  const struct {
-    const char *name;
-    double value, least, most;
-  } rules[] = {
-      {"temperature", sampling.temperature, 0, 100},
-      {"top_k", double(sampling.top_k), 0, 2147483647},
-      {"top_p", sampling.top_p, 0, 1},
-      {"min_p", sampling.min_p, 0, 1},
-      {"repeat_penalty", sampling.repeat_penalty, 0.01, 100},
-  };
-  char text[128];
-  for (const auto &rule : rules) {
-    if (rule.value >= rule.least && rule.value <= rule.most)
-      continue;
-    std::snprintf(text, sizeof(text), "%s must be %.10g to %.10g, got: %g",
-                  rule.name, rule.least, rule.most, rule.value);
-    return text;
-  }
-  return {};
+  const GenerationDefaults &defaults = instance->defaults;
+  *sampling = {defaults.temperature, defaults.topK,          defaults.topP,
+               defaults.minP,        defaults.repeatPenalty, /*seed=*/0};
 }
 
 lqc_sampler *lqc_sampler_new(const lqc_instance *instance,
@@ -291,7 +268,9 @@ lqc_sampler *lqc_sampler_new(const lqc_instance *instance,
   lqc_default_sampling(instance, &chosen);
   if (sampling)
     chosen = *sampling;
-  const std::string problem = samplingProblem(chosen);
+  const std::string problem =
+      generationProblem({chosen.temperature, chosen.top_p, chosen.min_p,
+                         chosen.repeat_penalty, chosen.top_k, /*count=*/0});
   if (!problem.empty()) {
     setError(problem);
     return nullptr;

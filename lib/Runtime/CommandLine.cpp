@@ -131,15 +131,24 @@ public:
 };
 } // namespace
 
-static void addGenerateOptions(CLI::App &app, Raw &raw, Options &options) {
+/// " (default: 0.6)"
+static std::string defaultText(double value) {
+  char text[64];
+  std::snprintf(text, sizeof(text), " (default: %.10g)", value);
+  return text;
+}
+
+static void addGenerateOptions(CLI::App &app, Raw &raw, Options &options,
+                               const GenerationDefaults &defaults) {
   const char *group = "Text";
   app.add_option("prompt", raw.prompts,
                  "Text to go on with; - reads it from standard input (one "
                  "newline at its end is dropped)")
       ->type_name("");
   app.add_option("-n", options.count,
-                 "Tokens to generate at most, 0 or more (256; --bench, "
-                 "--profile: 64)")
+                 "Tokens to generate at most, 0 or more (" +
+                     std::to_string(defaults.count) +
+                     "; --bench, --profile: 64)")
       ->type_name("N")
       ->check(wholeNumber(0, kMaxCount))
       ->group(group);
@@ -166,35 +175,46 @@ static void addGenerateOptions(CLI::App &app, Raw &raw, Options &options) {
       ->group(group);
 }
 
-static void addSamplingOptions(CLI::App &app, Options &options) {
+static void addSamplingOptions(CLI::App &app, Options &options,
+                               const GenerationDefaults &defaults) {
   const char *group = "Sampling";
   SamplerOptions &sampler = options.sampler;
+  sampler.temperature = defaults.temperature;
+  sampler.topK = defaults.topK;
+  sampler.topP = defaults.topP;
+  sampler.minP = defaults.minP;
+  sampler.repeatPenalty = defaults.repeatPenalty;
   app.add_option("--temperature", sampler.temperature,
-                 "0 (the default) takes the likeliest token each time; 0.8 is "
-                 "lively, 0 to 100")
+                 "0 takes the likeliest token each time; 0.8 is lively, 0 to "
+                 "100" +
+                     defaultText(defaults.temperature))
       ->type_name("T")
       ->check(number(0, 100))
       ->group(group);
   app.add_option("--top-k", sampler.topK,
-                 "Draw from the K likeliest tokens (40); 0: from all")
+                 "Draw from the K likeliest tokens; 0: from all" +
+                     defaultText(double(defaults.topK)))
       ->type_name("K")
       ->check(wholeNumber(0, kMaxCount))
       ->group(group);
   app.add_option("--top-p", sampler.topP,
                  "Draw from the likeliest tokens that together have the "
-                 "probability P (0.95); 1: from all")
+                 "probability P; 1: from all" +
+                     defaultText(defaults.topP))
       ->type_name("P")
       ->check(number(0, 1))
       ->group(group);
   app.add_option("--min-p", sampler.minP,
                  "Leave out tokens less likely than P times the likeliest "
-                 "(0.05); 0: none")
+                 "one; 0: none" +
+                     defaultText(defaults.minP))
       ->type_name("P")
       ->check(number(0, 1))
       ->group(group);
   app.add_option("--repeat-penalty", sampler.repeatPenalty,
                  "Make the last 64 tokens less likely (1: off; 1.1 is mild), "
-                 "0.01 to 100; counts at temperature 0 too")
+                 "0.01 to 100; counts at temperature 0 too" +
+                     defaultText(defaults.repeatPenalty))
       ->type_name("X")
       ->check(number(0.01, 100))
       ->group(group);
@@ -345,7 +365,9 @@ static std::string nameOf(int argc, char **argv) {
              : path.substr(slash + 1);
 }
 
-std::optional<int> parseCommandLine(int argc, char **argv, Options &options) {
+std::optional<int> parseCommandLine(int argc, char **argv,
+                                    const GenerationDefaults &defaults,
+                                    Options &options) {
   const std::string name = nameOf(argc, argv);
   Raw raw;
   CLI::App app("A language model and all it needs, in one file.", name);
@@ -353,8 +375,8 @@ std::optional<int> parseCommandLine(int argc, char **argv, Options &options) {
   app.allow_extras();
   app.set_help_flag("-h,--help", "Print this help");
   app.set_version_flag("--version", "LQC " LQC_VERSION, "Print the version");
-  addGenerateOptions(app, raw, options);
-  addSamplingOptions(app, options);
+  addGenerateOptions(app, raw, options, defaults);
+  addSamplingOptions(app, options, defaults);
   addMeasureOptions(app, raw, options);
   for (CLI::Option *option : app.get_options({}))
     if (!option->get_items_expected_max())

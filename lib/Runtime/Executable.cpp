@@ -73,11 +73,13 @@ int runExecutable(const struct lqc_model &model, int argc, char **argv) {
                            std::string(missing) +
                            ", which this machine lacks; compile with "
                            "--cpu=native here");
-  if (auto status = parseCommandLine(argc, argv, executable.options))
-    return *status;
-
+  // A damaged file still has --help, without the model's own defaults.
   std::string error;
-  if (!executable.openPayload("/proc/self/exe", error))
+  const bool isOpen = executable.openPayload("/proc/self/exe", error);
+  if (auto status =
+          parseCommandLine(argc, argv, executable.defaults, executable.options))
+    return *status;
+  if (!isOpen)
     return executable.fail(error);
   return run(executable);
 }

@@ -20,8 +20,6 @@
 
 namespace lqc::runtime {
 
-constexpr int64_t kDefaultCount = 256;
-
 namespace {
 /// Writes generated tokens as text or ids.
 class TokenWriter {
@@ -102,11 +100,12 @@ int generate(Executable &executable) {
   float *logits = session.feed(prompt.tokens);
   stats.promptSeconds = promptWatch.seconds();
   Stopwatch decodeWatch;
-  const DecodeResult result = decode(
-      executable, /*slot=*/0, logits, sampler,
-      options.count.value_or(kDefaultCount), [&](int32_t token, bool ends) {
-        return (ends && writer.writesText()) || writer.push(token);
-      });
+  const DecodeResult result =
+      decode(executable, /*slot=*/0, logits, sampler,
+             options.count.value_or(executable.defaults.count),
+             [&](int32_t token, bool ends) {
+               return (ends && writer.writesText()) || writer.push(token);
+             });
   stats.decodedTokens = result.fed;
   stats.decodeSeconds = decodeWatch.seconds();
 

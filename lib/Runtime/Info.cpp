@@ -23,7 +23,7 @@ int info(Executable &executable) {
 int verify(Executable &executable) {
   // The other sections have been checked at the start.
   std::string error;
-  if (!executable.payload.verify(Section::Weights, error))
+  if (!executable.payload.verifyWeights(error))
     return executable.fail(error);
   Output output;
   output.write("payload is whole: " +

@@ -7,6 +7,10 @@
 
 #include "lqc/Runtime/LoadedModel.h"
 
+#include "lqc/Runtime/PayloadCheck.h"
+
+#include <cstring>
+
 namespace lqc::runtime {
 
 /// What does not fit between the code and the payload, or "".
@@ -24,10 +28,29 @@ static std::string modelProblem(const LoadedModel &loaded) {
   return {};
 }
 
+/// Takes the model's defaults from the payload. Returns what is wrong with
+/// them, or "".
+static std::string readDefaults(LoadedModel &loaded) {
+  const uint64_t bytes = loaded.payload.bytes(Section::Generation);
+  if (!bytes)
+    return {};
+  const std::string where = "payload section generation: ";
+  if (bytes != sizeof(GenerationDefaults))
+    return where + "size must be " +
+           std::to_string(sizeof(GenerationDefaults)) +
+           ", got: " + std::to_string(bytes);
+  std::memcpy(&loaded.defaults, loaded.payload.data(Section::Generation),
+              sizeof(GenerationDefaults));
+  const std::string problem = generationProblem(loaded.defaults);
+  return problem.empty() ? problem : where + problem;
+}
+
 bool LoadedModel::openPayload(const char *path, std::string &error) {
   if (!payload.open(path, error))
     return false;
   error = modelProblem(*this);
+  if (error.empty())
+    error = readDefaults(*this);
   return error.empty();
 }
 

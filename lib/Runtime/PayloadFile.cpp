@@ -64,7 +64,8 @@ bool PayloadFile::openDescriptor(int file, std::string &error) {
   base = static_cast<char *>(mapped);
   footer = found;
   return verify(Section::TokenizerTables, error) &&
-         verify(Section::Info, error) && verify(Section::Summary, error);
+         verify(Section::Info, error) && verify(Section::Summary, error) &&
+         verify(Section::Generation, error) && verify(Section::Tensors, error);
 }
 
 bool PayloadFile::verify(Section section, std::string &error) const {
@@ -75,6 +76,41 @@ bool PayloadFile::verify(Section section, std::string &error) const {
   error = std::string("payload section ") + sectionName(section) +
           ": hash must be " + std::to_string(expected) +
           ", got: " + std::to_string(found);
+  return false;
+}
+
+/// The first tensor whose bytes are not what they were, or "".
+std::string PayloadFile::damagedTensor() const {
+  const std::string_view table = text(Section::Tensors);
+  const uint64_t places = table.size() / sizeof(TensorEntry);
+  const TensorEntry *entries =
+      reinterpret_cast<const TensorEntry *>(table.data());
+  if (!places || entries->bytes >= places)
+    return {};
+  const std::string_view weights = text(Section::Weights);
+  for (const TensorEntry *entry = entries + 1;
+       entry <= entries + entries->bytes; ++entry) {
+    if (entry->offset > weights.size() ||
+        entry->bytes > weights.size() - entry->offset ||
+        entry->name > table.size())
+      return {};
+    const uint64_t found =
+        hashBytes(weights.data() + entry->offset, entry->bytes);
+    if (found != entry->hash)
+      return "tensor " +
+             std::string(table.substr(entry->name, entry->nameBytes)) +
+             ": hash must be " + std::to_string(entry->hash) +
+             ", got: " + std::to_string(found);
+  }
+  return {};
+}
+
+bool PayloadFile::verifyWeights(std::string &error) const {
+  if (verify(Section::Weights, error))
+    return true;
+  const std::string tensor = damagedTensor();
+  if (!tensor.empty())
+    error = "payload section weights: " + tensor;
   return false;
 }
 

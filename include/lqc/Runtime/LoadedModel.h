@@ -30,6 +30,7 @@ struct LoadedModel {
 
   const struct lqc_model &model;
   PayloadFile payload;
+  GenerationDefaults defaults;          ///< the model's own, after openPayload
   std::unique_ptr<Tokenizer> tokenizer; ///< null: the model takes token ids
   std::unique_ptr<lqc_pool> pool;
   std::unique_ptr<Session> session;

@@ -8,6 +8,7 @@
 #ifndef LQC_RUNTIME_OPTIONS_H
 #define LQC_RUNTIME_OPTIONS_H
 
+#include "lqc/Runtime/Payload.h"
 #include "lqc/Runtime/Sampler.h"
 
 #include <cstdint>
@@ -26,7 +27,7 @@ struct Options {
   bool printTokens = false;
   bool stats = false;
   bool json = false;
-  std::optional<int64_t> count;   ///< -n
+  std::optional<int64_t> count;   ///< -n; none: the mode's default
   std::optional<int64_t> context; ///< -c
   int threads = 0;                ///< 0: one for each processor
   SamplerOptions sampler;
@@ -36,9 +37,12 @@ struct Options {
   std::optional<int64_t> stride;
 };
 
-/// Reads the command line. Returns the exit status if the program is to end
-/// here (0 after --help or --version, 1 after a mistake, each printed).
-std::optional<int> parseCommandLine(int argc, char **argv, Options &options);
+/// Reads the command line. `defaults`: what counts where the user says nothing,
+/// shown by --help. Returns the exit status if the program is to end here (0
+/// after --help or --version, 1 after a mistake, each printed).
+std::optional<int> parseCommandLine(int argc, char **argv,
+                                    const GenerationDefaults &defaults,
+                                    Options &options);
 
 } // namespace lqc::runtime
 

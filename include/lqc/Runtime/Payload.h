@@ -22,6 +22,9 @@
 //              bits per weight, normalised options, input hashes. The runtime
 //              prints it and never parses it.
 //   Summary    the same for people: UTF-8 text, as --info prints it
+//   Generation GenerationDefaults; size 0: those of LQC
+//   Tensors    a list of TensorEntry, then their names: --verify says which
+//              tensor is damaged; size 0: it cannot
 //
 //===----------------------------------------------------------------------===//
 
@@ -37,12 +40,14 @@ enum Section : uint32_t {
   TokenizerTables,
   Info,
   Summary,
+  Generation,
+  Tensors,
   SectionCount
 };
 
 inline constexpr uint64_t kPageBytes = 4096;
 inline constexpr uint64_t kPayloadMagic = 0x444c5941'5043514cULL; // "LQCPAYLD"
-inline constexpr uint32_t kPayloadVersion = 1;
+inline constexpr uint32_t kPayloadVersion = 2;
 
 struct SectionRange {
   uint64_t offset; ///< from the start of the file, a multiple of kPageBytes
@@ -50,6 +55,28 @@ struct SectionRange {
   uint64_t hash; ///< hashBytes of the section (lqc/Runtime/Hash.h)
 };
 static_assert(sizeof(SectionRange) == 24);
+
+/// What the model's makers want when the user says nothing. See Sampler.h.
+struct GenerationDefaults {
+  double temperature = 0;
+  double topP = 0.95;
+  double minP = 0.05;
+  double repeatPenalty = 1;
+  int64_t topK = 40;
+  int64_t count = 256; ///< tokens to generate at most
+};
+static_assert(sizeof(GenerationDefaults) == 48);
+
+/// One tensor of the weights. The section begins with one entry whose `bytes`
+/// is the number of those that follow it.
+struct TensorEntry {
+  uint64_t offset; ///< from the start of the weights section
+  uint64_t bytes;
+  uint64_t hash;
+  uint32_t name; ///< of its first byte, from the start of the section
+  uint32_t nameBytes;
+};
+static_assert(sizeof(TensorEntry) == 32);
 
 struct PayloadFooter {
   SectionRange sections[SectionCount];

@@ -17,18 +17,45 @@
 #include "lqc/Runtime/Payload.h"
 
 #include <cstddef>
+#include <cstdio>
 #include <string>
 
 namespace lqc::runtime {
 
 inline const char *sectionName(Section section) {
-  static const char *const names[SectionCount] = {"weights", "tokenizer",
-                                                  "info", "summary"};
+  static const char *const names[SectionCount] = {
+      "weights", "tokenizer", "info", "summary", "generation", "tensors"};
   return names[uint32_t(section)];
 }
 
 inline uint64_t footerHash(const PayloadFooter &footer) {
   return hashBytes(&footer, offsetof(PayloadFooter, hash));
+}
+
+/// What is wrong with a model's defaults: "NAME must be a number from A to B,
+/// got: X", or "". The rules are those of the executable's flags.
+inline std::string generationProblem(const GenerationDefaults &defaults) {
+  const struct {
+    const char *name;
+    double value, least, most;
+  } rules[] = {
+      {"temperature", defaults.temperature, 0, 100},
+      {"top_k", double(defaults.topK), 0, 2147483647},
+      {"top_p", defaults.topP, 0, 1},
+      {"min_p", defaults.minP, 0, 1},
+      {"repeat_penalty", defaults.repeatPenalty, 0.01, 100},
+      {"max_new_tokens", double(defaults.count), 0, 2147483647},
+  };
+  for (const auto &rule : rules) {
+    if (rule.value >= rule.least && rule.value <= rule.most)
+      continue; // a NaN is in no range
+    char text[128];
+    std::snprintf(text, sizeof(text),
+                  "%s must be a number from %.10g to %.10g, got: %.10g",
+                  rule.name, rule.least, rule.most, rule.value);
+    return text;
+  }
+  return {};
 }
 
 /// What is wrong with one section of a footer that ends a file of `fileBytes`

@@ -41,11 +41,15 @@ public:
   /// Compares a section's bytes with the footer's hash; reads all of it.
   bool verify(Section section, std::string &error) const;
 
+  /// The same for the weights; says which tensor is damaged.
+  bool verifyWeights(std::string &error) const;
+
   /// Asks the system to read the weights ahead.
   void readAhead() const;
 
 private:
   bool openDescriptor(int file, std::string &error);
+  std::string damagedTensor() const;
 
   char *base = nullptr; ///< of the whole file
   PayloadFooter footer = {};

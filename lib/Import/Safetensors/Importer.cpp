@@ -9,10 +9,12 @@
 
 #include "lib/Import/Safetensors/Family.h"
 #include "lqc/Import/Safetensors/Checkpoint.h"
+#include "lqc/Import/Safetensors/GenerationConfig.h"
 #include "lqc/Support/Error.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Verifier.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -168,6 +170,46 @@ static ModelAttr modelAttribute(MLIRContext *context, const ModelConfig &config,
                         llvm::sys::fs::exists(tokenizer) ? "." : "");
 }
 
+/// Reads generation_config.json, if there is one, into `lqc.generation` and the
+/// special tokens.
+static llvm::Error addGeneration(ModuleOp module, StringRef directory,
+                                 ModelConfig &config) {
+  SmallString<128> path(directory);
+  llvm::sys::path::append(path, "generation_config.json");
+  if (!llvm::sys::fs::exists(path))
+    return llvm::Error::success();
+  llvm::Expected<MappedFile> file = MappedFile::open(path);
+  if (!file)
+    return file.takeError();
+  llvm::Expected<GenerationConfig> generation =
+      parseGenerationConfig(file->text(), path, config.vocabulary);
+  if (!generation)
+    return generation.takeError();
+  if (generation->bosToken)
+    config.bosToken = generation->bosToken;
+  if (generation->eosTokens)
+    config.eosTokens = *generation->eosTokens;
+  if (!generation->ignored.empty())
+    mlir::emitWarning(module.getLoc())
+        << path
+        << ": not done and left out: " << llvm::join(generation->ignored, ", ");
+  Builder b(module.getContext());
+  const runtime::GenerationDefaults &defaults = generation->defaults;
+  auto real = [&](StringRef name, double value) {
+    return b.getNamedAttr(name, b.getF64FloatAttr(value));
+  };
+  module->setAttr(
+      kGenerationAttrName,
+      b.getDictionaryAttr(
+          {real("temperature", defaults.temperature),
+           real("top_p", defaults.topP), real("min_p", defaults.minP),
+           real("repeat_penalty", defaults.repeatPenalty),
+           b.getNamedAttr("top_k", b.getI64IntegerAttr(defaults.topK)),
+           b.getNamedAttr("max_new_tokens",
+                          b.getI64IntegerAttr(defaults.count))}));
+  return llvm::Error::success();
+}
+
 static std::vector<TensorRule> tensorRules(const ModelConfig &config) {
   switch (config.family) {
   case ModelFamily::Llama:
@@ -201,6 +243,8 @@ lqc::importSafetensors(MLIRContext *context, StringRef directory,
     return checkpoint.takeError();
 
   OwningOpRef<ModuleOp> module = ModuleOp::create(UnknownLoc::get(context));
+  if (llvm::Error error = addGeneration(*module, directory, *config))
+    return error;
   (*module)->setAttr(kModelAttrName, modelAttribute(context, *config,
                                                     *contextLength, directory));
   OpBuilder weights = OpBuilder::atBlockEnd(module->getBody());

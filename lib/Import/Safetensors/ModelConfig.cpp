@@ -7,8 +7,7 @@
 
 #include "lqc/Import/Safetensors/ModelConfig.h"
 
-#include "lqc/Support/Error.h"
-#include "lqc/Support/Json.h"
+#include "lib/Import/Safetensors/FieldReader.h"
 #include "lqc/Support/MappedFile.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -28,113 +27,6 @@ llvm::StringRef lqc::modelFamilyName(ModelFamily family) {
   }
   llvm_unreachable("every family has a name");
 }
-
-//===----------------------------------------------------------------------===//
-// Checked access to one object
-//===----------------------------------------------------------------------===//
-
-namespace {
-
-/// Reads the values of an object and remembers the first error, so that a
-/// reader is a plain list of fields. A missing or null value is `fallback`, or
-/// an error if there is none.
-class FieldReader {
-public:
-  /// `prefix` is put before keys in messages ("rope_scaling.").
-  FieldReader(const llvm::json::Object &object, llvm::StringRef path,
-              llvm::StringRef prefix = "")
-      : object(object), path(path), prefix(prefix) {}
-
-  const llvm::json::Value *get(llvm::StringRef key) const {
-    const llvm::json::Value *value = object.get(key);
-    return value && value->kind() != llvm::json::Value::Null ? value : nullptr;
-  }
-
-  /// An integer from `low` to `high`.
-  int64_t integer(llvm::StringRef key, std::optional<int64_t> fallback,
-                  int64_t low = 1, int64_t high = kMaxSize) {
-    const llvm::json::Value *value = get(key);
-    if (!value && fallback)
-      return *fallback;
-    std::optional<int64_t> number =
-        value ? value->getAsInteger() : std::nullopt;
-    if (number && *number >= low && *number <= high)
-      return *number;
-    fail(key, llvm::formatv("must be an integer from {0} to {1}", low, high),
-         value);
-    return low;
-  }
-
-  /// A finite number above 0.
-  double positive(llvm::StringRef key, std::optional<double> fallback) {
-    const llvm::json::Value *value = get(key);
-    if (!value && fallback)
-      return *fallback;
-    std::optional<double> number = value ? value->getAsNumber() : std::nullopt;
-    // In float32, which the model computes in.
-    if (number && static_cast<float>(*number) > 0 &&
-        std::isfinite(static_cast<float>(*number)))
-      return *number;
-    fail(key, "must be a positive number", value);
-    return 1;
-  }
-
-  bool boolean(llvm::StringRef key, bool fallback) {
-    const llvm::json::Value *value = get(key);
-    if (!value)
-      return fallback;
-    if (std::optional<bool> flag = value->getAsBoolean())
-      return *flag;
-    fail(key, "must be true or false", value);
-    return fallback;
-  }
-
-  std::string string(llvm::StringRef key, llvm::StringRef fallback) {
-    const llvm::json::Value *value = get(key);
-    if (!value)
-      return fallback.str();
-    if (std::optional<llvm::StringRef> text = value->getAsString())
-      return text->str();
-    fail(key, "must be a string", value);
-    return fallback.str();
-  }
-
-  /// An object, or null.
-  const llvm::json::Object *child(llvm::StringRef key) {
-    const llvm::json::Value *value = get(key);
-    if (!value)
-      return nullptr;
-    if (const llvm::json::Object *result = value->getAsObject())
-      return result;
-    fail(key, "must be an object or null", value);
-    return nullptr;
-  }
-
-  void fail(llvm::StringRef key, const llvm::Twine &rule,
-            const llvm::json::Value *value) {
-    fail(key, rule, describeJson(value));
-  }
-
-  void fail(llvm::StringRef key, const llvm::Twine &rule,
-            const std::string &got) {
-    if (!message.empty())
-      return;
-    message =
-        (path + ": " + prefix + key + ": " + rule + ", got: " + got).str();
-  }
-
-  llvm::Error takeError() const {
-    return message.empty() ? llvm::Error::success() : makeError("{0}", message);
-  }
-
-private:
-  const llvm::json::Object &object;
-  std::string path;
-  std::string prefix;
-  std::string message;
-};
-
-} // namespace
 
 //===----------------------------------------------------------------------===//
 // The parts of a configuration

@@ -45,8 +45,9 @@ makeTarget(mlir::MLIRContext *context, llvm::StringRef cpu,
   llvm::SmallVector<std::string> features;
   for (llvm::StringRef feature : kRequired) {
     if (!has(feature))
-      return makeError("the CPU '{0}' lacks {1}, which LQC needs", cpu,
-                       feature);
+      return makeError("the CPU '{0}' lacks {1}, which LQC needs: the least is "
+                       "x86-64-v3",
+                       cpu, feature);
     features.push_back(("+" + feature).str());
   }
   bool avx512 = llvm::all_of(kAvx512, has);
@@ -64,12 +65,23 @@ llvm::Expected<TargetAttr> lqc::hostTarget(mlir::MLIRContext *context) {
                     [&](llvm::StringRef name) { return host.lookup(name); });
 }
 
+/// "; did you mean 'znver3'?", or "" if no name is near.
+static std::string nearestCpu(llvm::StringRef cpu) {
+  llvm::SmallVector<llvm::StringRef> names;
+  llvm::X86::fillValidCPUArchList(names, /*Only64Bit=*/true);
+  for (unsigned distance = 1; distance <= 2; ++distance)
+    for (llvm::StringRef name : names)
+      if (cpu.edit_distance(name) <= distance)
+        return ("; did you mean '" + name + "'?").str();
+  return "";
+}
+
 llvm::Expected<TargetAttr> lqc::namedTarget(mlir::MLIRContext *context,
                                             llvm::StringRef cpu) {
   if (llvm::X86::parseArchX86(cpu, /*Only64Bit=*/true) == llvm::X86::CK_None)
     return makeError("unknown CPU '{0}': names are those of LLVM, such as "
-                     "haswell, skylake-avx512, znver3, znver5",
-                     cpu);
+                     "haswell, skylake-avx512, znver3, znver5{1}",
+                     cpu, nearestCpu(cpu));
   llvm::SmallVector<llvm::StringRef> features;
   llvm::X86::getFeaturesForCPU(cpu, features);
   llvm::StringMap<bool> all; // with those that the listed ones imply

@@ -96,7 +96,8 @@ static void check_refusals(lqc_instance *model) {
   refused(lqc_position(model, 9) == -1, "slot must be 0 to 3, got: 9");
   lqc_default_sampling(model, &sampling);
   sampling.top_p = 2;
-  refused(!lqc_sampler_new(model, &sampling), "top_p must be 0 to 1, got: 2");
+  refused(!lqc_sampler_new(model, &sampling),
+          "top_p must be a number from 0 to 1, got: 2");
   options.slots = 5000;
   refused(!lqc_open(&options), "slots must be 1 to 1024, got: 5000");
   options.slots = 1;

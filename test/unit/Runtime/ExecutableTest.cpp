@@ -61,7 +61,8 @@ struct ExecutableTest : testing::Test {
   }
 
   static void build(const std::string &name, const char *objectFile,
-                    const std::string &tokenizer) {
+                    const std::string &tokenizer,
+                    const std::string &generation = "") {
     LinkOptions options;
     options.runtimeLibrary = LQC_RUNTIME_LIBRARY;
     auto payload = [&](PayloadWriter &writer) {
@@ -78,6 +79,9 @@ struct ExecutableTest : testing::Test {
       llvm::cantFail(writer.endSection());
       writer.beginSection(runtime::Summary);
       llvm::cantFail(writer.writeText("a fake model\n"));
+      llvm::cantFail(writer.endSection());
+      writer.beginSection(runtime::Generation);
+      llvm::cantFail(writer.writeText(generation));
       return writer.endSection();
     };
     std::string object = readFile(objectFile);
@@ -428,10 +432,10 @@ TEST_F(ExecutableTest, damagedPayloadIsNamed) {
   };
   ProgramResult result =
       runDamaged([&](std::string &,
-                     runtime::PayloadFooter &footer) { footer.version = 2; },
+                     runtime::PayloadFooter &footer) { footer.version = 1; },
                  "--tokens 1");
   EXPECT_EQ(result.status, 1);
-  EXPECT_EQ(result.err, "damaged: payload footer: version must be 1, got: 2\n");
+  EXPECT_EQ(result.err, "damaged: payload footer: version must be 2, got: 1\n");
   result = runDamaged(
       [&](std::string &, runtime::PayloadFooter &footer) {
         footer[runtime::Weights].bytes = 32;
@@ -457,6 +461,44 @@ TEST_F(ExecutableTest, damagedPayloadIsNamed) {
   EXPECT_EQ(result.err.rfind("damaged: payload section weights: hash must be "),
             0u)
       << result.err;
+}
+
+static std::string bytesOf(const runtime::GenerationDefaults &defaults) {
+  return std::string(reinterpret_cast<const char *>(&defaults),
+                     sizeof(defaults));
+}
+
+TEST_F(ExecutableTest, defaultsOfTheModelCountWhereTheUserSaysNothing) {
+  build("lively", LQC_FAKE_MODEL, "",
+        bytesOf({.temperature = 2,
+                 .topP = 1,
+                 .minP = 0.25,
+                 .repeatPenalty = 1.5,
+                 .topK = 3,
+                 .count = 6}));
+  auto lively = [&](const std::string &arguments) {
+    return runProgram(*folder / "lively " + arguments).out;
+  };
+  const std::string flags = " --temperature 2 --top-p 1 --min-p 0.25 "
+                            "--repeat-penalty 1.5 --top-k 3 -n 6";
+  EXPECT_EQ(lively("--tokens 1 --seed 3"),
+            run("--tokens 1 --seed 3" + flags).out);
+  EXPECT_EQ(lively("--tokens 1 --temperature 0 --repeat-penalty 1 -n 2"),
+            "2,3\n");
+  const std::string help = lively("--help");
+  for (const char *text : {"(default: 2)", "(default: 1)", "(default: 0.25)",
+                           "(default: 1.5)", "(default: 3)", "(6;"})
+    EXPECT_NE(help.find(text), help.npos) << text << help;
+}
+
+TEST_F(ExecutableTest, impossibleDefaultsAreNamed) {
+  build("odd", LQC_FAKE_MODEL, "", bytesOf({.topP = 1.5}));
+  EXPECT_EQ(runProgram(*folder / "odd --tokens 1").err,
+            "odd: payload section generation: top_p must be a number from 0 to "
+            "1, got: 1.5\n");
+  build("odd", LQC_FAKE_MODEL, "", "short");
+  EXPECT_EQ(runProgram(*folder / "odd --tokens 1").err,
+            "odd: payload section generation: size must be 48, got: 5\n");
 }
 
 TEST_F(ExecutableTest, cutOffFileIsNamed) {
