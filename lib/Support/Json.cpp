@@ -10,7 +10,9 @@
 #include "lqc/Support/Error.h"
 
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
+#include "llvm/Support/ConvertUTF.h"
 
 using namespace lqc;
 
@@ -139,6 +141,44 @@ static llvm::Error withPath(llvm::StringRef path, llvm::Error error) {
                    zeroBased + 1, reason.lower());
 }
 
+/// The UTF-16 unit of an escape \uHHHH that `text` begins with, 0: none.
+static unsigned escapedUnit(llvm::StringRef text) {
+  unsigned unit = 0;
+  llvm::StringRef digits = text.substr(2, 4);
+  bool isEscape = text.starts_with("\\u") && digits.size() == 4 &&
+                  llvm::all_of(digits, llvm::isHexDigit) &&
+                  !digits.getAsInteger(16, unit);
+  return isEscape ? unit : 0;
+}
+
+/// `text` with each pair of escaped surrogates written as the character it
+/// means. LLVM's parser joins the two with an `or` where it must add, so that
+/// U+20000 would become U+10000.
+static std::string joinSurrogates(llvm::StringRef text) {
+  std::string result;
+  result.reserve(text.size());
+  while (!text.empty()) {
+    size_t plain = std::min(text.find('\\'), text.size());
+    result += text.take_front(plain);
+    text = text.drop_front(plain);
+    unsigned high = escapedUnit(text),
+             low =
+                 escapedUnit(text.drop_front(std::min<size_t>(6, text.size())));
+    if (high >> 10 != 0xd800 >> 10 || low >> 10 != 0xdc00 >> 10) {
+      result += text.take_front(2);
+      text = text.drop_front(std::min<size_t>(2, text.size()));
+      continue;
+    }
+    char bytes[4];
+    char *end = bytes;
+    llvm::ConvertCodePointToUTF8(
+        0x10000 + ((high & 0x3ff) << 10) + (low & 0x3ff), end);
+    result.append(bytes, end);
+    text = text.drop_front(12);
+  }
+  return result;
+}
+
 llvm::Expected<llvm::json::Value> lqc::parseJson(llvm::StringRef text,
                                                  llvm::StringRef path) {
   if (text.size() > kMaxJsonBytes)
@@ -147,6 +187,11 @@ llvm::Expected<llvm::json::Value> lqc::parseJson(llvm::StringRef text,
   size_t broken = 0;
   if (!llvm::json::isUTF8(text, &broken))
     return errorAt(text, path, broken, "text must be UTF-8");
+  std::string joined;
+  if (text.contains_insensitive("\\ud")) {
+    joined = joinSurrogates(text);
+    text = joined;
+  }
   if (llvm::Error error = Scanner(text, path).run())
     return std::move(error);
   llvm::Expected<llvm::json::Value> value = llvm::json::parse(text);

@@ -26,6 +26,22 @@ TEST(Json, ReadsWhatIsJson) {
   EXPECT_EQ(value->getAsObject()->getArray("a")->size(), 5u);
 }
 
+TEST(Json, EscapedSurrogatesAreOneCharacter) {
+  const std::pair<const char *, const char *> cases[] = {
+      {R"("\ud83d\ude42")", "\xf0\x9f\x99\x82"},   // U+1F642
+      {R"("\uD840\uDC00x")", "\xf0\xa0\x80\x80x"}, // U+20000
+      {R"("\udbff\udfff")", "\xf4\x8f\xbf\xbf"},   // U+10FFFF
+      {R"("\\ud840\\udc00")", R"(\ud840\udc00)"},
+      {R"("\ud840x\udc00")", "\xef\xbf\xbdx\xef\xbf\xbd"}};
+  for (auto [text, wanted] : cases) {
+    llvm::Expected<llvm::json::Value> value = parseJson(text, "f.json");
+    ASSERT_TRUE(bool(value)) << llvm::toString(value.takeError());
+    EXPECT_EQ(value->getAsString()->str(), wanted) << text;
+  }
+  // They are different keys.
+  EXPECT_EQ(errorOf(R"({"\ud840\udc00":1,"\ud800\udc00":2})"), "");
+}
+
 TEST(Json, EqualKeysInDifferentObjectsAreFine) {
   EXPECT_EQ(errorOf(R"([{"a": 1}, {"a": {"a": "a"}}, {"b": "a", "a": "b"}])"),
             "");
