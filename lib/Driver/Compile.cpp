@@ -18,6 +18,7 @@
 #include "lqc/Target/CPU/CodeGen.h"
 #include "lqc/Target/Link/Link.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -44,6 +45,7 @@ private:
   llvm::Error checkOptions();
   llvm::Error checkEvaluate();
   llvm::Error checkOutput();
+  llvm::Error checkTokenizer() const;
   bool emitsText() const {
     return emit == Emit::LLVM || emit == Emit::Assembly;
   }
@@ -182,9 +184,8 @@ llvm::Error Compiler::checkOptions() {
   if (plan.runs(Phase::Schedule))
     if (llvm::Error error = chooseTarget())
       return error;
-  if (!options.tokenizer.empty() && options.tokenizer != "none")
-    return makeError("--tokenizer must be none, got: {0}",
-                     quote(options.tokenizer));
+  if (llvm::Error error = checkTokenizer())
+    return error;
   return checkEvaluate();
 }
 
@@ -204,6 +205,21 @@ llvm::Error Compiler::checkEvaluate() {
                      "which IR after {0} does not have",
                      phaseName(plan.from));
   return checkText(options.evaluate);
+}
+
+llvm::Error Compiler::checkTokenizer() const {
+  if (options.tokenizer.empty())
+    return llvm::Error::success();
+  std::vector<StringRef> families = tokenizerFamilies();
+  if (options.tokenizer != "none" &&
+      !llvm::is_contained(families, options.tokenizer))
+    return makeError("--tokenizer must be none, {0}, got: {1}",
+                     llvm::join(families, " or "), quote(options.tokenizer));
+  if (plan.to != Phase::Link)
+    return makeError("--tokenizer is for the link phase, which does not run "
+                     "from {0} to {1}",
+                     phaseName(plan.from), phaseName(plan.to));
+  return llvm::Error::success();
 }
 
 llvm::Error Compiler::load() {
@@ -293,7 +309,7 @@ llvm::Error Compiler::prepareTokenizer() {
   if (options.tokenizer == "none")
     return modelAttribute(model, options.model).takeError();
   llvm::Expected<std::optional<std::vector<char>>> tables =
-      buildTokenizer(model, options.model);
+      buildTokenizer(model, options.model, options.tokenizer);
   if (!tables)
     return errorWithHint(llvm::toString(tables.takeError()), kNoTokenizerHint);
   tokenizer = std::move(*tables);

@@ -7,6 +7,7 @@
 
 #include "lib/Driver/Facts.h"
 
+#include "lqc/Import/Tokenizer/Tokenizer.h"
 #include "lqc/Runtime/PayloadCheck.h"
 #include "lqc/Support/Error.h"
 #include "lqc/Support/Hash.h"
@@ -31,8 +32,9 @@ namespace json = llvm::json;
 llvm::Error lqc::recordInputs(ModuleOp module, StringRef directory) {
   NamedAttrList hashes;
   Builder builder(module.getContext());
-  for (StringRef name :
-       {"config.json", "generation_config.json", "tokenizer.json"}) {
+  SmallVector<StringRef> names = {"config.json", "generation_config.json"};
+  llvm::append_range(names, tokenizerFiles(directory));
+  for (StringRef name : names) {
     SmallString<128> path(directory);
     llvm::sys::path::append(path, name);
     if (!llvm::sys::fs::exists(path))

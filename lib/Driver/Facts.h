@@ -40,8 +40,8 @@ inline constexpr llvm::StringLiteral kPayloadAttrName = "lqc.payload";
 inline constexpr llvm::StringLiteral kPayloadNamesAttrName =
     "lqc.payload_names";
 
-/// After import: config.json and tokenizer.json by their content, safetensors
-/// files by their headers.
+/// After import: config.json and the tokenizer's files by their content,
+/// safetensors files by their headers.
 llvm::Error recordInputs(mlir::ModuleOp module, llvm::StringRef directory);
 
 /// After quantize.

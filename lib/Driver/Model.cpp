@@ -255,10 +255,14 @@ llvm::Expected<ModelAttr> lqc::modelAttribute(const Model &model,
 }
 
 llvm::Expected<std::optional<std::vector<char>>>
-lqc::buildTokenizer(const Model &model, StringRef name) {
+lqc::buildTokenizer(const Model &model, StringRef name, StringRef family) {
   llvm::Expected<ModelAttr> attribute = modelAttribute(model, name);
   if (!attribute)
     return attribute.takeError();
+  if (attribute->getTokenizer().empty() && !family.empty())
+    return makeError("{0}: --tokenizer={1} is for vocab.json and merges.txt, "
+                     "which are not there",
+                     name, family);
   if (attribute->getTokenizer().empty())
     return std::nullopt;
   SpecialTokens special;
@@ -269,7 +273,8 @@ lqc::buildTokenizer(const Model &model, StringRef name) {
   SmallString<128> folder(model.root);
   if (attribute->getTokenizer() != ".")
     llvm::sys::path::append(folder, attribute->getTokenizer());
-  return buildTokenizerTables(folder, attribute->getVocabulary(), special);
+  return buildTokenizerTables(folder, attribute->getVocabulary(), special,
+                              family);
 }
 
 std::string lqc::modelName(StringRef path) {

@@ -67,9 +67,11 @@ llvm::Error runPhase(Session &session, const Model &model, Phase phase,
 llvm::Expected<ModelAttr> modelAttribute(const Model &model,
                                          llvm::StringRef name);
 
-/// Turns the model's tokenizer into tables; nothing if it has none.
+/// Turns the model's tokenizer into tables; nothing if it has none. `family`: of
+/// a vocab.json that does not tell it, else "".
 llvm::Expected<std::optional<std::vector<char>>>
-buildTokenizer(const Model &model, llvm::StringRef name);
+buildTokenizer(const Model &model, llvm::StringRef name,
+               llvm::StringRef family = "");
 
 /// The model's name: of its folder, or of its file without the ending.
 std::string modelName(llvm::StringRef path);

@@ -24,9 +24,16 @@ namespace {
 /// Writes generated tokens as text or ids.
 class TokenWriter {
 public:
-  TokenWriter(const Executable &executable, Output &output) : output(output) {
-    if (executable.tokenizer && !executable.options.printTokens)
-      text.emplace(*executable.tokenizer);
+  /// What is written continues `prompt`, which is not written here.
+  TokenWriter(const Executable &executable, std::span<const int32_t> prompt,
+              Output &output)
+      : output(output) {
+    if (!executable.tokenizer || executable.options.printTokens)
+      return;
+    text.emplace(*executable.tokenizer);
+    for (int32_t token : prompt)
+      text->push(token);
+    text->flush();
   }
 
   /// False once nobody can read it.
@@ -84,7 +91,7 @@ int generate(Executable &executable) {
   const Options &options = executable.options;
 
   Output output;
-  TokenWriter writer(executable, output);
+  TokenWriter writer(executable, prompt.tokens, output);
   if (writer.writesText()) {
     output.write(prompt.text);
     if (!output.flush())

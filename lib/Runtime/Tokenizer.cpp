@@ -13,7 +13,8 @@
 
 #include "lqc/Runtime/Tokenizer.h"
 
-#include "lib/Runtime/PreTokenizer.h"
+#include "lib/Runtime/AddedTokens.h"
+#include "lib/Runtime/TextSteps.h"
 #include "lib/Runtime/TokenizerBpe.h"
 #include "lib/Runtime/TokenizerUtf8.h"
 
@@ -26,9 +27,11 @@ static_assert(std::endian::native == std::endian::little,
               "the tables are used in place");
 
 /// Limits on what is walked through when a blob is opened.
-static constexpr size_t kMaxPatterns = 16;
 static constexpr size_t kMaxAddedTokens = 1 << 16;
 static constexpr size_t kMaxSpecialTokens = 256;
+/// Of a text by its steps. No real tokenizer comes near: NFKC makes at most 18
+/// characters of one.
+static constexpr size_t kMaxGrowth = 64;
 
 //===----------------------------------------------------------------------===//
 // Opening
@@ -64,7 +67,7 @@ static bool isHashTable(size_t places, uint32_t probes) {
   return places == 0 || (std::has_single_bit(places) && probes <= places);
 }
 
-std::string Tokenizer::bind(const void *tables, size_t size) {
+std::string Tokenizer::checkHeader(const void *tables, size_t size) {
   if (size < sizeof(TokenizerHeader))
     return "shorter than their header";
   if (reinterpret_cast<uintptr_t>(tables) % 8 != 0)
@@ -75,38 +78,56 @@ std::string Tokenizer::bind(const void *tables, size_t size) {
   if (header->version != kTokenizerVersion)
     return "version " + std::to_string(header->version) + ", expected " +
            std::to_string(kTokenizerVersion);
-  if (TokenizerModel(header->model) != TokenizerModel::ByteLevelBpe)
+  if (TokenizerModel(header->model) != TokenizerModel::ByteLevelBpe &&
+      TokenizerModel(header->model) != TokenizerModel::CharacterBpe)
     return "unknown model " + std::to_string(header->model);
   if (header->totalBytes != size)
     return "they should be " + std::to_string(header->totalBytes) +
            " bytes, got: " + std::to_string(size);
   if (header->tokenCount > uint32_t(INT32_MAX))
     return "too many tokens";
+  return "";
+}
 
+std::string Tokenizer::checkLengths() const {
+  if (pieces.size() != size_t(header->tokenCount) + 1 ||
+      tokenFlags.size() != header->tokenCount || byteIds.size() != 256 ||
+      (!joins.empty() && joins.size() != kJoinWords))
+    return "a table has the wrong length";
+  if (!isHashTable(merges.size(), header->mergeProbes) ||
+      !isHashTable(words.size(), header->wordProbes) ||
+      !isHashTable(characters.size(), header->characterProbes))
+    return "a hash table has the wrong length";
+  if (eos.size() > kMaxSpecialTokens || prefix.size() > kMaxSpecialTokens ||
+      suffix.size() > kMaxSpecialTokens)
+    return "too many special tokens";
+  return "";
+}
+
+std::string Tokenizer::bind(const void *tables, size_t size) {
+  std::string error = checkHeader(tables, size);
+  if (!error.empty())
+    return error;
   bool fit = bindTable(TokenizerTable::Bytes, bytes) &&
              bindTable(TokenizerTable::Pieces, pieces) &&
              bindTable(TokenizerTable::TokenFlags, tokenFlags) &&
              bindTable(TokenizerTable::ByteIds, byteIds) &&
+             bindTable(TokenizerTable::Characters, characters) &&
              bindTable(TokenizerTable::Merges, merges) &&
+             bindTable(TokenizerTable::Joins, joins) &&
              bindTable(TokenizerTable::Words, words) &&
              bindTable(TokenizerTable::Added, added) &&
-             bindTable(TokenizerTable::Patterns, patterns) &&
+             bindTable(TokenizerTable::Steps, stepEntries) &&
+             bindTable(TokenizerTable::Charsmap, charsmap) &&
              bindTable(TokenizerTable::Eos, eos) &&
              bindTable(TokenizerTable::Prefix, prefix) &&
              bindTable(TokenizerTable::Suffix, suffix);
   if (!fit)
     return "a table reaches beyond their end";
-  if (pieces.size() != size_t(header->tokenCount) + 1 ||
-      tokenFlags.size() != header->tokenCount || byteIds.size() != 256)
-    return "a table has the wrong length";
-  if (!isHashTable(merges.size(), header->mergeProbes) ||
-      !isHashTable(words.size(), header->wordProbes))
-    return "a hash table has the wrong length";
-  if (eos.size() > kMaxSpecialTokens || prefix.size() > kMaxSpecialTokens ||
-      suffix.size() > kMaxSpecialTokens)
-    return "too many special tokens";
-  std::string error = bindPatterns();
-  return error.empty() ? bindAddedTokens() : error;
+  error = checkLengths();
+  if (error.empty())
+    error = bindAddedTokens();
+  return error.empty() ? bindSteps() : error;
 }
 
 std::optional<std::string_view> Tokenizer::text(TextEntry entry) const {
@@ -115,18 +136,23 @@ std::optional<std::string_view> Tokenizer::text(TextEntry entry) const {
   return std::string_view(bytes.data() + entry.offset, entry.size);
 }
 
-std::string Tokenizer::bindPatterns() {
-  if (patterns.size() > kMaxPatterns)
-    return "too many patterns";
-  preTokenizer = std::make_unique<PreTokenizer>();
-  for (TextEntry entry : patterns) {
-    std::optional<std::string_view> pattern = text(entry);
-    if (!pattern)
-      return "a pattern reaches beyond their end";
-    std::string error = preTokenizer->add(*pattern);
+std::string Tokenizer::bindSteps() {
+  if (stepEntries.size() > kMaxSteps)
+    return "too many steps";
+  if (header->normalizerSteps > stepEntries.size())
+    return "too many normalizers";
+  steps = std::make_unique<TextSteps>();
+  for (const TextStepEntry &entry : stepEntries) {
+    std::optional<std::string_view> pattern = text(entry.pattern),
+                                    content = text(entry.content);
+    if (!pattern || !content)
+      return "a step reaches beyond their end";
+    std::string error =
+        steps->add({TextStepKind(entry.kind), entry.flags, *pattern, *content});
     if (!error.empty())
-      return "pattern: " + error;
+      return "step: " + error;
   }
+  steps->setCharsmap(charsmap, normalizedAdded.get());
   return "";
 }
 
@@ -167,6 +193,10 @@ bool Tokenizer::isSpecial(int32_t id) const {
   return id >= 0 && id < tokenCount() && (tokenFlags[id] & kTokenSpecial);
 }
 
+bool Tokenizer::ownsSpaces(int32_t id) const {
+  return id >= 0 && id < tokenCount() && (tokenFlags[id] & kTokenOwnsSpaces);
+}
+
 bool Tokenizer::isEos(int32_t id) const {
   for (int32_t token : eos)
     if (token == id)
@@ -192,16 +222,25 @@ bool Tokenizer::addsBos() const {
 /// in `output`.
 class Tokenizer::Encoder {
 public:
-  Encoder(const Tokenizer &tokenizer, std::vector<int32_t> &output)
-      : tokenizer(tokenizer), output(output), scratch(*tokenizer.preTokenizer),
-        merger(tokenizer.byteIds, tokenizer.merges,
-               tokenizer.header->mergeProbes),
-        onWord([this](std::string_view word) { encodeWord(word); }) {}
+  Encoder(const Tokenizer &tokenizer, size_t textBytes,
+          std::vector<int32_t> &output)
+      : tokenizer(tokenizer), output(output), scratch(*tokenizer.steps),
+        merger(tokenizer.bytePairTables()), cache(textBytes),
+        onWord([this](std::string_view word) { encodeWord(word); }),
+        onToken([this](int32_t id) { emit(id); }) {}
 
   void encodeText(std::string_view text) {
-    cutAtAdded(*tokenizer.rawAdded, text, [&](std::string_view rest) {
-      cutAtAdded(*tokenizer.normalizedAdded, rest,
-                 [&](std::string_view plain) { encodePlain(plain); });
+    const uint32_t normalizers = tokenizer.header->normalizerSteps;
+    scratch.limit = kMaxGrowth * text.size() + 4096;
+    cutAtAdded(*tokenizer.rawAdded, text, true, [&](auto part, bool isFirst) {
+      auto next = [&](std::string_view normal) {
+        cutAtAdded(*tokenizer.normalizedAdded, normal, isFirst,
+                   [&](std::string_view plain, bool first) {
+                     tokenizer.steps->run(normalizers, tokenizer.steps->size(),
+                                          plain, first, scratch, onWord);
+                   });
+      };
+      tokenizer.steps->run(0, normalizers, part, isFirst, scratch, next);
     });
   }
 
@@ -213,9 +252,10 @@ public:
 
 private:
   /// Emits the added tokens of `text` and gives what stands between them to
-  /// `next`.
+  /// `next`, with whether it stands at the beginning of the whole text.
+  template <typename Next>
   void cutAtAdded(const AddedTokenMatcher &matcher, std::string_view text,
-                  const PieceSink &next) {
+                  bool isFirst, const Next &next) {
     size_t done = 0, from = 0;
     while (true) {
       AddedTokenMatcher::Match match = matcher.find(text, from);
@@ -227,24 +267,35 @@ private:
       if (match.token->flags & kAddedStripRight)
         match.end += leadingWhiteSpace(text.substr(match.end));
       if (done < match.begin)
-        next(text.substr(done, match.begin - done));
+        next(text.substr(done, match.begin - done), isFirst && done == 0);
       emit(match.token->id);
       done = std::max(done, match.end);
     }
     if (done < text.size())
-      next(text.substr(done));
-  }
-
-  void encodePlain(std::string_view text) {
-    bool addSpace = tokenizer.header->flags & kTokenizerAddPrefixSpace;
-    if (!addSpace || text.starts_with(' '))
-      return tokenizer.preTokenizer->split(text, scratch, onWord);
-    std::string spaced(" ");
-    spaced += text;
-    tokenizer.preTokenizer->split(spaced, scratch, onWord);
+      next(text.substr(done), isFirst && done == 0);
   }
 
   void encodeWord(std::string_view word) {
+    if (tokenizer.joins.empty())
+      return encodePart(word);
+    // Cut where no merge reaches across.
+    size_t begin = 0;
+    uint32_t left = 0;
+    for (size_t at = 0; at < word.size();) {
+      size_t bytes = characterBytes(word.substr(at));
+      uint32_t right = decodeUtf8(word.substr(at, bytes));
+      uint32_t bit = joinBit(left, right);
+      if (at && !(tokenizer.joins[bit / 64] >> bit % 64 & 1)) {
+        encodePart(word.substr(begin, at - begin));
+        begin = at;
+      }
+      left = right;
+      at += bytes;
+    }
+    encodePart(word.substr(begin));
+  }
+
+  void encodePart(std::string_view word) {
     size_t begin = output.size();
     if (cache.lookUp(word, output))
       return;
@@ -252,17 +303,29 @@ private:
     if (whole >= 0)
       emit(whole);
     else
-      merger.merge(word, [this](int32_t id) { emit(id); });
+      merger.merge(word, onToken);
     cache.store(word, std::span(output).subspan(begin));
   }
 
   const Tokenizer &tokenizer;
   std::vector<int32_t> &output;
-  PreTokenizer::Scratch scratch;
+  TextSteps::Scratch scratch;
   BytePairMerger merger;
   WordCache cache;
   PieceSink onWord;
+  BytePairMerger::Sink onToken;
 };
+
+BytePairTables Tokenizer::bytePairTables() const {
+  return {TokenizerModel(header->model),
+          byteIds,
+          characters,
+          header->characterProbes,
+          merges,
+          header->mergeProbes,
+          header->unknown,
+          bool(header->flags & kTokenizerFuseUnknown)};
+}
 
 /// The token that is `word` as a whole, or -1. The table is there only for
 /// tokenizers that look whole words up before they merge.
@@ -271,11 +334,11 @@ int32_t Tokenizer::findWord(std::string_view word) const {
     return -1;
   uint64_t place = wordHash(word);
   for (uint32_t probe = 0; probe < header->wordProbes; ++probe) {
-    int32_t id = words[(place + probe) & (words.size() - 1)];
-    if (id < 0)
+    const WordEntry &entry = words[(place + probe) & (words.size() - 1)];
+    if (entry.id < 0)
       return -1;
-    if (piece(id) == word)
-      return id;
+    if (text(entry.text) == word)
+      return entry.id;
   }
   return -1;
 }
@@ -289,7 +352,7 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text,
   }
   std::vector<int32_t> output;
   output.reserve(text.size() / 3 + prefix.size() + suffix.size());
-  Encoder encoder(*this, output);
+  Encoder encoder(*this, text.size(), output);
   if (addSpecial)
     for (int32_t id : prefix)
       encoder.emit(id);

@@ -7,21 +7,25 @@
 
 #include "lib/Runtime/TokenizerBpe.h"
 
+#include "lib/Runtime/TokenizerUtf8.h"
+
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 
 namespace lqc::runtime {
 
-/// Up to this many bytes, scanning for the lowest rank beats a heap.
+/// Up to this many tokens, scanning for the lowest rank beats a heap.
 static constexpr size_t kShortWord = 48;
 static constexpr int32_t kNoRank = INT32_MAX;
 static constexpr size_t kNoSymbol = SIZE_MAX;
 
 const MergeEntry *BytePairMerger::find(int32_t left, int32_t right) const {
+  std::span<const MergeEntry> merges = tables.merges;
   if (merges.empty())
     return nullptr;
   uint64_t place = mergeHash(left, right);
-  for (uint32_t probe = 0; probe < probes; ++probe) {
+  for (uint32_t probe = 0; probe < tables.mergeProbes; ++probe) {
     const MergeEntry &entry = merges[(place + probe) & (merges.size() - 1)];
     if (entry.left < 0)
       return nullptr;
@@ -31,20 +35,74 @@ const MergeEntry *BytePairMerger::find(int32_t left, int32_t right) const {
   return nullptr;
 }
 
-void BytePairMerger::merge(std::string_view word, const Sink &sink) {
-  shortWord.clear();
-  symbols.clear();
-  bool isShort = word.size() <= kShortWord;
-  for (unsigned char byte : word) {
-    int32_t id = byteIds[byte];
-    if (id < 0)
-      continue;
-    if (isShort)
-      shortWord.push_back({id, kNoRank, 0});
-    else // the first one's `previous` is kNoSymbol
-      symbols.push_back({id, symbols.size() - 1, symbols.size() + 1});
+//===----------------------------------------------------------------------===//
+// The first tokens
+//===----------------------------------------------------------------------===//
+
+int32_t BytePairMerger::findCharacter(uint32_t codePoint) const {
+  std::span<const CharacterEntry> characters = tables.characters;
+  if (characters.empty())
+    return -1;
+  uint64_t place = characterHash(codePoint);
+  for (uint32_t probe = 0; probe < tables.characterProbes; ++probe) {
+    CharacterEntry entry =
+        characters[(place + probe) & (characters.size() - 1)];
+    if (entry.id < 0)
+      return -1;
+    if (entry.codePoint == codePoint)
+      return entry.id;
   }
-  if (isShort)
+  return -1;
+}
+
+void BytePairMerger::addBytes(std::string_view word) {
+  for (unsigned char byte : word)
+    if (int32_t id = tables.byteIds[byte]; id >= 0)
+      first.push_back(id);
+}
+
+/// A character's bytes as tokens, if each of them has one.
+bool BytePairMerger::addByteTokens(std::string_view character) {
+  for (unsigned char byte : character)
+    if (tables.byteIds[byte] < 0)
+      return false;
+  addBytes(character);
+  return true;
+}
+
+/// As Hugging Face's `tokenizers` does it (models/bpe/model.rs, merge_word):
+/// an unknown token waits for what ends its run, and bytes do not.
+void BytePairMerger::addCharacters(std::string_view word) {
+  bool waiting = false;
+  auto flush = [&] {
+    if (waiting)
+      first.push_back(tables.unknown);
+    waiting = false;
+  };
+  while (!word.empty()) {
+    size_t bytes = characterBytes(word);
+    std::string_view character = word.substr(0, bytes);
+    word.remove_prefix(bytes);
+    int32_t id = findCharacter(decodeUtf8(character));
+    if (id >= 0) {
+      flush();
+      first.push_back(id);
+    } else if (!addByteTokens(character) && tables.unknown >= 0) {
+      if (!tables.fuseUnknown)
+        flush();
+      waiting = true;
+    }
+  }
+  flush();
+}
+
+void BytePairMerger::merge(std::string_view word, const Sink &sink) {
+  first.clear();
+  if (tables.model == TokenizerModel::ByteLevelBpe)
+    addBytes(word);
+  else
+    addCharacters(word);
+  if (first.size() <= kShortWord)
     mergeShort(sink);
   else
     mergeLong(sink);
@@ -66,6 +124,9 @@ void BytePairMerger::setPair(size_t position) {
 }
 
 void BytePairMerger::mergeShort(const Sink &sink) {
+  shortWord.clear();
+  for (int32_t id : first)
+    shortWord.push_back({id, kNoRank, 0});
   for (size_t i = 0; i < shortWord.size(); ++i)
     setPair(i);
   while (shortWord.size() > 1) {
@@ -109,8 +170,9 @@ void BytePairMerger::mergeLong(const Sink &sink) {
     if (heap.size() != before)
       std::push_heap(heap.begin(), heap.end(), later);
   };
-  if (symbols.empty())
-    return;
+  symbols.clear();
+  for (int32_t id : first) // the first one's `previous` is kNoSymbol
+    symbols.push_back({id, symbols.size() - 1, symbols.size() + 1});
   symbols.back().next = kNoSymbol;
   heap.clear();
   for (size_t i = 0; i < symbols.size(); ++i)
@@ -145,8 +207,9 @@ void BytePairMerger::mergeLong(const Sink &sink) {
 // WordCache
 //===----------------------------------------------------------------------===//
 
-WordCache::WordCache()
-    : entries(static_cast<Entry *>(std::calloc(kPlaces, sizeof(Entry)))) {}
+WordCache::WordCache(size_t textBytes)
+    : places(std::bit_ceil(std::clamp<size_t>(textBytes / 8, 16, 1 << 14))),
+      entries(static_cast<Entry *>(std::calloc(places, sizeof(Entry)))) {}
 
 WordCache::~WordCache() { std::free(entries); }
 

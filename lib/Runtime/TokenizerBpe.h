@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Byte-pair encoding (Sennrich et al., 2016): a word is its bytes' tokens; the
-// neighbours whose merge has the lowest rank (the leftmost of them) become one
-// token, until no neighbours have a merge.
+// Byte-pair encoding (Sennrich et al., 2016): a word is the tokens of its bytes
+// or characters; the neighbours whose merge has the lowest rank (the leftmost
+// of them) become one token, until no neighbours have a merge.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,16 +20,27 @@
 
 namespace lqc::runtime {
 
+/// The tables of a tokenizer that say how a word becomes tokens.
+struct BytePairTables {
+  TokenizerModel model;
+  std::span<const int32_t> byteIds;           // (256)
+  std::span<const CharacterEntry> characters; // (power of two) or empty
+  uint32_t characterProbes;
+  std::span<const MergeEntry> merges; // (power of two) or empty
+  uint32_t mergeProbes;
+  int32_t unknown; // -1: none
+  bool fuseUnknown;
+};
+
 /// Merges words of any length; keeps its working memory from word to word.
 class BytePairMerger {
 public:
   using Sink = std::function<void(int32_t)>;
 
-  BytePairMerger(std::span<const int32_t> byteIds,
-                 std::span<const MergeEntry> merges, uint32_t probes)
-      : byteIds(byteIds), merges(merges), probes(probes) {}
+  explicit BytePairMerger(const BytePairTables &tables) : tables(tables) {}
 
-  /// Calls `sink` with the tokens of `word`, in order. O(n log n) for n bytes.
+  /// Calls `sink` with the tokens of `word` (well-formed UTF-8), in order.
+  /// O(n log n) for n bytes.
   void merge(std::string_view word, const Sink &sink);
 
 private:
@@ -50,25 +61,29 @@ private:
     size_t position; // of the left token
   };
 
+  void addBytes(std::string_view word);
+  void addCharacters(std::string_view word);
+  bool addByteTokens(std::string_view character);
+  int32_t findCharacter(uint32_t codePoint) const;
   void mergeShort(const Sink &sink);
   void mergeLong(const Sink &sink);
   void addCandidate(size_t position);
   const MergeEntry *find(int32_t left, int32_t right) const;
   void setPair(size_t position);
 
-  std::span<const int32_t> byteIds;
-  std::span<const MergeEntry> merges;
-  uint32_t probes;
+  const BytePairTables tables;
+  std::vector<int32_t> first; // the tokens before any merge
   std::vector<ShortSymbol> shortWord;
   std::vector<Symbol> symbols;
   std::vector<Candidate> heap;
 };
 
-/// Remembers the tokens of short words: text repeats them. Direct-mapped and of
-/// fixed size, so a new word replaces an old one in its place.
+/// Remembers the tokens of short words: text repeats them. Direct-mapped, so a
+/// new word replaces an old one in its place.
 class WordCache {
 public:
-  WordCache();
+  /// For a text of this length: a line needs no megabyte.
+  explicit WordCache(size_t textBytes);
   ~WordCache();
   WordCache(const WordCache &) = delete;
   WordCache &operator=(const WordCache &) = delete;
@@ -85,13 +100,13 @@ private:
     int32_t ids[8];
   };
   static_assert(sizeof(Entry) == 64);
-  static constexpr size_t kPlaces = 1 << 14;
 
   Entry &place(std::string_view word) const {
-    return entries[wordHash(word) & (kPlaces - 1)];
+    return entries[wordHash(word) & (places - 1)];
   }
 
-  Entry *entries; // (kPlaces), null: out of memory
+  size_t places;  // a power of two
+  Entry *entries; // (places), null: out of memory
 };
 
 } // namespace lqc::runtime

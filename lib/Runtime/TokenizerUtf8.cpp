@@ -88,7 +88,7 @@ std::string replaceMalformed(std::string_view text) {
   return result;
 }
 
-static uint32_t decode(std::string_view character) {
+uint32_t decodeUtf8(std::string_view character) {
   unsigned char lead = character[0];
   if (lead < 0x80)
     return lead;
@@ -99,7 +99,7 @@ static uint32_t decode(std::string_view character) {
 }
 
 static bool isWhiteSpace(std::string_view character) {
-  uint32_t c = decode(character);
+  uint32_t c = decodeUtf8(character);
   return (c >= 0x09 && c <= 0x0d) || c == 0x20 || c == 0x85 || c == 0xa0 ||
          c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 ||
          c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
@@ -134,7 +134,8 @@ size_t trailingWhiteSpace(std::string_view text) {
 //===----------------------------------------------------------------------===//
 
 TextStream::TextStream(const Tokenizer &tokenizer, bool keepSpecial)
-    : tokenizer(tokenizer), keepSpecial(keepSpecial) {
+    : tokenizer(tokenizer), keepSpecial(keepSpecial),
+      spacesToDrop(tokenizer.leadingSpaces()) {
   output.reserve(256);
 }
 
@@ -157,9 +158,17 @@ void TextStream::append(unsigned char byte) {
 
 std::string_view TextStream::push(int32_t id) {
   output.clear();
+  if (tokenizer.ownsSpaces(id))
+    spacesToDrop = 0;
   if (keepSpecial || !tokenizer.isSpecial(id))
-    for (char byte : tokenizer.piece(id))
+    for (char byte : tokenizer.piece(id)) {
+      if (spacesToDrop && byte == ' ') {
+        --spacesToDrop;
+        continue;
+      }
+      spacesToDrop = 0;
       append(byte);
+    }
   return output;
 }
 

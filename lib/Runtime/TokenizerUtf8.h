@@ -36,6 +36,16 @@ size_t wellFormedPrefix(std::string_view text);
 /// `text` with each maximal malformed subpart replaced by U+FFFD.
 std::string replaceMalformed(std::string_view text);
 
+/// Code point of a well-formed character.
+uint32_t decodeUtf8(std::string_view character);
+
+/// Bytes of the character that well-formed text begins with.
+inline size_t characterBytes(std::string_view text) {
+  unsigned char lead = text[0];
+  size_t bytes = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  return bytes < text.size() ? bytes : text.size();
+}
+
 /// Number of bytes of the white space (Unicode's White_Space) at the beginning
 /// or the end of well-formed text.
 size_t leadingWhiteSpace(std::string_view text);

@@ -45,6 +45,7 @@ examples:
   lqc compile ./model --quantize=int4-g64 -o tiny
   lqc compile ./model --quantize=int4-g64 --quantize-override='*.down_proj.*=int8-g64' --head=int8-g64
   lqc compile ./model --quantize=int3-g64 --clip=least-squares --activations=f32
+  lqc compile ./model --tokenizer=qwen2             vocab.json and merges.txt without configuration
   lqc compile ./model --quantize=int4-g64 --compile-to=quantize -o model.mlir
   lqc compile model.mlir --compile-from=quantize -o tiny
   lqc compile ./model --quantize=int4-g64 --evaluate=valid.txt -o tiny
@@ -200,8 +201,9 @@ struct Flags {
             "an object file, its payload and the header, llvm or asm: the code "
             "as text",
             compile};
-  Text tokenizer{"tokenizer", "none",
-                 "leave out the tokenizer: the executable takes token ids",
+  Text tokenizer{"tokenizer", "HOW",
+                 "none: leave it out, the executable takes token ids; gpt2 or "
+                 "qwen2: the family of a vocab.json that does not tell it",
                  compile};
   Switch stats{"stats", "print the time of each phase and the peak memory",
                compile};

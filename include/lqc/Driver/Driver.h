@@ -43,7 +43,7 @@ struct CompileOptions : ModelOptions {
   std::string output;    ///< a file, or "-" for the IR of a phase
   std::string cpu;       ///< native, or a name LLVM knows
   std::string emit;      ///< executable, shared, object, llvm, asm
-  std::string tokenizer; ///< none: leave it out
+  std::string tokenizer; ///< none: leave it out; or its family
   std::string evaluate;  ///< a text to measure the executable on
   bool stats = false;
 };

@@ -17,21 +17,41 @@
 // Encoding goes through these stages, each of them optional:
 //
 //   text -> replace invalid UTF-8 by U+FFFD
-//        -> cut at added tokens          (Added: raw ones, then normalized
-//        ones)
-//        -> cut by each pattern in turn  (Patterns: PCRE2, UTF and UCP)
-//        -> merge bytes to tokens        (ByteIds, Merges; Words if
-//        IgnoreMerges)
-//        -> prefix and suffix            (Prefix, Suffix: the post-processor)
+//        -> cut at raw added tokens       (Added, the first rawAddedCount)
+//        -> the first normalizerSteps     (Steps: each changes the text)
+//        -> cut at other added tokens     (Added)
+//        -> the other steps, in turn      (Steps: change a piece or cut it)
+//        -> look the whole word up        (Words, if IgnoreMerges)
+//        -> symbols                       (ByteIds: of bytes; Characters: of
+//                                          characters, unknown ones by ByteIds)
+//        -> merge symbols to tokens       (Merges)
+//        -> prefix and suffix             (Prefix, Suffix: the post-processor)
 //
-// Two tables are open-addressing hash tables with linear probing, as long as a
-// power of two. An entry of hash h stands in the first free place from
-// h mod length on, and is found within `mergeProbes` (`wordProbes`) places.
+// There is one path for all kinds of tokenizers; what differs is in the tables.
+// Llama 2, for example, is the steps Prepend "\u2581" and ReplaceText " " by
+// "\u2581", Characters, and ByteIds for what is not in them; GPT-2 is one step,
+// Split by its regular expression, and ByteIds alone.
+//
+// Decoding is the tokens' pieces one behind the other, without the first
+// `leadingSpaces` spaces of a text.
+//
+// Three tables are open-addressing hash tables with linear probing, as long as
+// a power of two. An entry of hash h stands in the first free place from
+// h mod length on, and is found within `mergeProbes` (`wordProbes`,
+// `characterProbes`) places.
 //
 // Worked example: the merges "a b" -> ab and "ab c" -> abc of tokens a=0 b=1
 // c=2 ab=3 abc=4 are the entries {0,1,rank 0,3} and {3,2,rank 1,4}; "abcab"
 // becomes 0 1 2 0 1, then 3 2 3 (all pairs of lowest rank, left to right), then
-// 4 3.
+// 4 3. Merges may share a rank: then the leftmost goes first, whichever it is.
+// That is how SentencePiece merges, where the rank is that of the score.
+//
+// Joins makes long words short. Without a pre-tokenizer, as in Llama 2, a whole
+// text is one word. But where no merge has `a` as the last character on its
+// left and `b` as the first on its right, none can reach across "ab", and the
+// two sides can be merged apart, with the same result. Bit (a mod 256) * 256 +
+// (b mod 256), with code points a and b, is set if one may. An empty table: the
+// word must stay whole.
 //
 //===----------------------------------------------------------------------===//
 
@@ -56,29 +76,34 @@ namespace lqc::runtime {
 
 inline constexpr uint64_t kTokenizerMagic =
     0x4e454b4f'5443514cULL; // "LQCTOKEN"
-inline constexpr uint32_t kTokenizerVersion = 1;
+inline constexpr uint32_t kTokenizerVersion = 2;
 
 /// How a word becomes tokens.
 enum class TokenizerModel : uint32_t {
-  ByteLevelBpe = 1, ///< bytes are the first symbols (GPT-2, Llama 3)
+  ByteLevelBpe = 1, ///< bytes are the first symbols (GPT-2, Llama 3, Qwen 2)
+  CharacterBpe = 2, ///< characters are (Llama 2, SentencePiece)
 };
 
 /// Bits of TokenizerHeader::flags.
-inline constexpr uint32_t kTokenizerAddPrefixSpace = 1; ///< " " before a text
-inline constexpr uint32_t kTokenizerIgnoreMerges = 2;   ///< Words come first
+inline constexpr uint32_t kTokenizerIgnoreMerges = 1; ///< Words come first
+inline constexpr uint32_t kTokenizerFuseUnknown = 2;  ///< a run of them is one
 
 enum class TokenizerTable : uint32_t {
-  Bytes,      ///< char: what Pieces, Added and Patterns point into
-  Pieces,     ///< uint32_t[tokenCount + 1]: token i is Bytes[p[i], p[i + 1])
-  TokenFlags, ///< uint8_t[tokenCount]: kTokenSpecial
-  ByteIds,  ///< int32_t[256]: token of a single byte, -1: none (it is dropped)
-  Merges,   ///< MergeEntry, hashed by mergeHash(left, right)
-  Words,    ///< int32_t: token ids hashed by wordHash(piece), -1: free
-  Added,    ///< AddedTokenEntry, sorted by bytes within each of two groups
-  Patterns, ///< TextEntry: PCRE2 patterns, applied one after the other
-  Eos,      ///< int32_t: tokens that end a text
-  Prefix,   ///< int32_t: tokens put before a text
-  Suffix,   ///< int32_t: tokens put behind a text
+  Bytes,      ///< char: what Pieces, Words, Added and Steps point into
+  Pieces,     ///< uint32_t[tokenCount + 1]: the text that token i stands for is
+              ///< Bytes[p[i], p[i + 1])
+  TokenFlags, ///< uint8_t[tokenCount]: kToken…
+  ByteIds,    ///< int32_t[256]: token of a single byte, -1: none
+  Characters, ///< CharacterEntry, hashed by characterHash
+  Merges,     ///< MergeEntry, hashed by mergeHash(left, right)
+  Joins,      ///< uint64_t[1024]: bits, see above; or empty
+  Words,      ///< WordEntry, hashed by wordHash(text)
+  Added,      ///< AddedTokenEntry, sorted by bytes within each of two groups
+  Steps,      ///< TextStepEntry, applied one after the other
+  Charsmap,   ///< uint32_t: the double array of a Charsmap step, or empty
+  Eos,        ///< int32_t: tokens that end a text
+  Prefix,     ///< int32_t: tokens put before a text
+  Suffix,     ///< int32_t: tokens put behind a text
   Count
 };
 
@@ -89,20 +114,24 @@ struct TableRange {
 static_assert(sizeof(TableRange) == 16);
 
 struct TokenizerHeader {
-  uint64_t magic;         ///< kTokenizerMagic
-  uint32_t version;       ///< kTokenizerVersion
-  uint32_t model;         ///< TokenizerModel
-  uint64_t totalBytes;    ///< of the blob
-  uint32_t flags;         ///< kTokenizer…
-  uint32_t tokenCount;    ///< highest token id + 1
-  int32_t bos;            ///< -1: none
-  uint32_t rawAddedCount; ///< entries of Added that are matched first
-  uint32_t mergeProbes;   ///< longest probe sequence in Merges
-  uint32_t wordProbes;    ///< longest probe sequence in Words
+  uint64_t magic;           ///< kTokenizerMagic
+  uint32_t version;         ///< kTokenizerVersion
+  uint32_t model;           ///< TokenizerModel
+  uint64_t totalBytes;      ///< of the blob
+  uint32_t flags;           ///< kTokenizer…
+  uint32_t tokenCount;      ///< highest token id + 1
+  int32_t bos;              ///< -1: none
+  uint32_t rawAddedCount;   ///< entries of Added that are matched first
+  uint32_t mergeProbes;     ///< longest probe sequence in Merges
+  uint32_t wordProbes;      ///< longest probe sequence in Words
+  uint32_t characterProbes; ///< longest probe sequence in Characters
+  uint32_t normalizerSteps; ///< entries of Steps that come before Added
+  int32_t unknown;          ///< for a symbol without token; -1: it is dropped
+  uint32_t leadingSpaces;   ///< that decoding drops at the beginning of a text
   TableRange tables[uint32_t(TokenizerTable::Count)];
 };
 static_assert(sizeof(TokenizerHeader) ==
-              48 + 16 * uint32_t(TokenizerTable::Count));
+              64 + 16 * uint32_t(TokenizerTable::Count));
 
 /// A piece of the Bytes table.
 struct TextEntry {
@@ -120,6 +149,59 @@ struct MergeEntry {
 };
 static_assert(sizeof(MergeEntry) == 16);
 
+/// A character that is a token.
+struct CharacterEntry {
+  uint32_t codePoint;
+  int32_t id; ///< -1: a free place
+};
+static_assert(sizeof(CharacterEntry) == 8);
+
+/// A word that is a token as a whole.
+struct WordEntry {
+  TextEntry text;
+  int32_t id; ///< -1: a free place
+};
+static_assert(sizeof(WordEntry) == 12);
+
+/// What a step does with a text, or with each piece of it.
+enum class TextStepKind : uint32_t {
+  // These change it.
+  Prepend = 1,    ///< `content` before it, unless it is empty; with
+                  ///< kStepFirst only where the text begins
+  ReplaceText,    ///< `content` for each `pattern`, as it stands
+  ReplacePattern, ///< `content` for each match of `pattern`
+  Strip,          ///< white space away, at kStepLeft and kStepRight
+  TrimEnd,        ///< each `pattern` at the end away
+  CollapseSpaces, ///< one U+0020 for a run of them; none at the ends
+  Nfc,            ///< the normal forms of Unicode
+  Nfd,
+  Nfkc,
+  Nfkd,
+  Lowercase,
+  StripAccents, ///< combining marks away
+  Charsmap,     ///< SentencePiece's replacements; `content` holds their texts
+  Prefix,       ///< as Prepend, but not before a text that begins so
+  // These cut it: by the matches of `pattern` and what is between them (with
+  // kStepInvert the other way round).
+  SplitIsolated,           ///< each one is a piece
+  SplitRemoved,            ///< matches go
+  SplitContiguous,         ///< matches side by side are one piece
+  SplitMergedWithPrevious, ///< a match goes with what is before it
+  SplitMergedWithNext,     ///< a match goes with what is behind it
+};
+
+struct TextStepEntry {
+  uint32_t kind;  ///< TextStepKind
+  uint32_t flags; ///< kStep…
+  TextEntry pattern, content;
+};
+static_assert(sizeof(TextStepEntry) == 24);
+
+inline constexpr uint32_t kStepLeft = 1;
+inline constexpr uint32_t kStepRight = 2;
+inline constexpr uint32_t kStepFirst = 4;
+inline constexpr uint32_t kStepInvert = 8;
+
 /// A token that is found in the text as it stands, before anything else.
 struct AddedTokenEntry {
   TextEntry text;
@@ -128,7 +210,8 @@ struct AddedTokenEntry {
 };
 static_assert(sizeof(AddedTokenEntry) == 16);
 
-inline constexpr uint8_t kTokenSpecial = 1; ///< control token, not text
+inline constexpr uint8_t kTokenSpecial = 1;    ///< control token, not text
+inline constexpr uint8_t kTokenOwnsSpaces = 2; ///< they are never dropped
 
 inline constexpr uint32_t kAddedStripLeft = 1;  ///< eats white space before it
 inline constexpr uint32_t kAddedStripRight = 2; ///< eats white space behind it
@@ -139,7 +222,20 @@ inline uint64_t mergeHash(int32_t left, int32_t right) {
   return pair * 0x9e3779b97f4a7c15ULL >> 32;
 }
 
-/// Place of a piece's bytes in the Words table.
+/// Place of a character in the Characters table.
+inline uint64_t characterHash(uint32_t codePoint) {
+  return codePoint * 0x9e3779b97f4a7c15ULL >> 40;
+}
+
+/// Length of the Joins table.
+inline constexpr size_t kJoinWords = 65536 / 64;
+
+/// Bit of two neighbouring characters in the Joins table.
+inline uint32_t joinBit(uint32_t left, uint32_t right) {
+  return (left & 255) << 8 | (right & 255);
+}
+
+/// Place of a word in the Words table.
 inline uint64_t wordHash(std::string_view text) {
   uint64_t state = text.size();
   while (!text.empty()) {
@@ -153,15 +249,26 @@ inline uint64_t wordHash(std::string_view text) {
   return state;
 }
 
-/// Why `pattern` (PCRE2 syntax) cannot cut texts, or "".
+/// A step with its texts.
+struct TextStep {
+  TextStepKind kind;
+  uint32_t flags = 0;
+  std::string_view pattern = {}, content = {}; ///< patterns: PCRE2 syntax
+};
+
+/// Why `pattern` (PCRE2 syntax) cannot be matched with texts, or "".
 std::string patternError(std::string_view pattern);
+
+/// `text` (well-formed UTF-8) after `steps`, which change it and don't cut it.
+std::string applySteps(std::span<const TextStep> steps, std::string_view text);
 
 //===----------------------------------------------------------------------===//
 // Encoding and decoding
 //===----------------------------------------------------------------------===//
 
 class AddedTokenMatcher;
-class PreTokenizer;
+class TextSteps;
+struct BytePairTables;
 
 /// A tokenizer over a blob of tables. Immutable: threads may share one.
 class Tokenizer {
@@ -176,8 +283,8 @@ public:
   /// Tokens of `text`. Added tokens in the text are recognised; bytes that are
   /// not UTF-8 count as U+FFFD, one for each maximal subpart (Unicode, 3.9).
   /// With `addSpecial`, between the post-processor's prefix and suffix. A
-  /// pattern that runs into PCRE2's match limit leaves the rest of its piece
-  /// in one.
+  /// pattern that runs into PCRE2's match limit matches nothing more in its
+  /// piece.
   std::vector<int32_t> encode(std::string_view text, bool addSpecial) const;
 
   /// Raw bytes of a token, perhaps a part of a character; "" if there is no
@@ -187,41 +294,54 @@ public:
   /// True for control tokens such as <|eos|>, which are not text.
   bool isSpecial(int32_t id) const;
   bool isEos(int32_t id) const;
+  /// True if the spaces that the token begins with stay at the beginning of a
+  /// text too.
+  bool ownsSpaces(int32_t id) const;
   std::optional<int32_t> bos() const;
   /// True if encode(text, true) begins with bos().
   bool addsBos() const;
   /// Highest token id + 1. The model's vocabulary may be larger (padding).
   int32_t tokenCount() const { return int32_t(header->tokenCount); }
+  /// Spaces that decoding drops at the beginning of a text.
+  uint32_t leadingSpaces() const { return header->leadingSpaces; }
 
 private:
   class Encoder;
 
   Tokenizer() = default;
   std::string bind(const void *tables, size_t bytes);
-  std::string bindPatterns();
+  std::string checkHeader(const void *tables, size_t bytes);
+  std::string checkLengths() const;
+  std::string bindSteps();
   std::string bindAddedTokens();
   std::optional<std::string_view> text(TextEntry entry) const;
   template <typename T>
   bool bindTable(TokenizerTable which, std::span<const T> &table) const;
   int32_t findWord(std::string_view word) const;
+  BytePairTables bytePairTables() const;
 
   const TokenizerHeader *header = nullptr;
   std::span<const char> bytes;
-  std::span<const uint32_t> pieces;    // (tokenCount + 1)
-  std::span<const uint8_t> tokenFlags; // (tokenCount)
-  std::span<const int32_t> byteIds;    // (256)
-  std::span<const MergeEntry> merges;  // (power of two) or empty
-  std::span<const int32_t> words;      // (power of two) or empty
+  std::span<const uint32_t> pieces;           // (tokenCount + 1)
+  std::span<const uint8_t> tokenFlags;        // (tokenCount)
+  std::span<const int32_t> byteIds;           // (256)
+  std::span<const CharacterEntry> characters; // (power of two) or empty
+  std::span<const MergeEntry> merges;         // (power of two) or empty
+  std::span<const uint64_t> joins;            // (1024) or empty
+  std::span<const WordEntry> words;           // (power of two) or empty
   std::span<const AddedTokenEntry> added;
-  std::span<const TextEntry> patterns;
+  std::span<const TextStepEntry> stepEntries;
+  std::span<const uint32_t> charsmap;
   std::span<const int32_t> eos, prefix, suffix;
-  std::unique_ptr<PreTokenizer> preTokenizer;
+  std::unique_ptr<TextSteps> steps;
   std::unique_ptr<AddedTokenMatcher> rawAdded, normalizedAdded;
 };
 
 /// Turns tokens into UTF-8 text as they come. Never cuts a character: the
 /// bytes of an incomplete one wait for the next token. Bytes that cannot become
-/// UTF-8 turn into U+FFFD, one for each maximal subpart.
+/// UTF-8 turn into U+FFFD, one for each maximal subpart. The spaces that the
+/// tokenizer puts before a text are dropped once, at its beginning: to continue
+/// a text, push its tokens first.
 class TextStream {
 public:
   /// `keepSpecial`: control tokens are written too.
@@ -240,6 +360,7 @@ private:
   std::string output;
   char pending[4]; // an incomplete character
   size_t pendingBytes = 0;
+  uint32_t spacesToDrop;
 };
 
 } // namespace lqc::runtime

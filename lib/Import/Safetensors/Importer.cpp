@@ -10,13 +10,13 @@
 #include "lib/Import/Safetensors/Family.h"
 #include "lqc/Import/Safetensors/Checkpoint.h"
 #include "lqc/Import/Safetensors/GenerationConfig.h"
+#include "lqc/Import/Tokenizer/Tokenizer.h"
 #include "lqc/Support/Error.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
@@ -161,13 +161,11 @@ static llvm::Expected<int64_t> chooseContext(const ModelConfig &config,
 
 static ModelAttr modelAttribute(MLIRContext *context, const ModelConfig &config,
                                 int64_t contextLength, StringRef directory) {
-  SmallString<128> tokenizer(directory);
-  llvm::sys::path::append(tokenizer, "tokenizer.json");
   return ModelAttr::get(context, modelFamilyName(config.family),
                         config.vocabulary, contextLength,
                         config.bosToken.value_or(-1),
                         DenseI64ArrayAttr::get(context, config.eosTokens),
-                        llvm::sys::fs::exists(tokenizer) ? "." : "");
+                        tokenizerFiles(directory).empty() ? "" : ".");
 }
 
 /// Reads generation_config.json, if there is one, into `lqc.generation` and the

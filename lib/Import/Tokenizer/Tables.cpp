@@ -8,7 +8,10 @@
 #include "lib/Import/Tokenizer/Description.h"
 
 #include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/bit.h"
+#include "llvm/Support/ConvertUTF.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <algorithm>
@@ -74,21 +77,26 @@ static void insertHashed(std::vector<Entry> &table, uint64_t hash, Entry entry,
   assert(false && "the table has more places than entries");
 }
 
-static void appendPieces(BlobWriter &writer,
-                         const TokenizerDescription &description) {
+/// Gives the places of the pieces' texts.
+static std::vector<TextEntry>
+appendPieces(BlobWriter &writer, const TokenizerDescription &description) {
+  std::vector<TextEntry> entries;
   std::vector<uint32_t> pieces;
   std::vector<uint8_t> flags;
   uint32_t end = 0;
   for (const TokenizerDescription::Piece &piece : description.pieces) {
-    TextEntry entry = writer.addText(piece.bytes);
+    TextEntry entry = writer.addText(piece.text);
+    entries.push_back(entry);
     pieces.push_back(entry.offset);
-    flags.push_back(piece.special ? kTokenSpecial : 0);
+    flags.push_back((piece.special ? kTokenSpecial : 0) |
+                    (piece.ownsSpaces ? kTokenOwnsSpaces : 0));
     end = entry.offset + entry.size;
   }
   pieces.push_back(end);
   writer.append<uint32_t>(TokenizerTable::Pieces, pieces);
   writer.append<uint8_t>(TokenizerTable::TokenFlags, flags);
   writer.header.tokenCount = uint32_t(description.pieces.size());
+  return entries;
 }
 
 static void appendMerges(BlobWriter &writer,
@@ -105,17 +113,104 @@ static void appendMerges(BlobWriter &writer,
 
 /// Whole words are looked up only by tokenizers that ignore merges for them.
 static void appendWords(BlobWriter &writer,
-                        const TokenizerDescription &description) {
+                        const TokenizerDescription &description,
+                        llvm::ArrayRef<TextEntry> texts) {
   std::vector<int32_t> ids;
   if (description.ignoreMerges)
     for (size_t id = 0; id < description.pieces.size(); ++id)
       if (description.pieces[id].isWord)
         ids.push_back(int32_t(id));
-  std::vector<int32_t> table(hashPlaces(ids.size()), -1);
-  for (int32_t id : ids)
-    insertHashed(table, wordHash(description.pieces[id].bytes), id,
-                 writer.header.wordProbes, [](int32_t id) { return id < 0; });
-  writer.append<int32_t>(TokenizerTable::Words, table);
+  std::vector<WordEntry> table(hashPlaces(ids.size()), WordEntry{{0, 0}, -1});
+  for (int32_t id : ids) {
+    const TokenizerDescription::Piece &piece = description.pieces[id];
+    TextEntry text =
+        piece.word == piece.text ? texts[id] : writer.addText(piece.word);
+    insertHashed(table, wordHash(piece.word), WordEntry{text, id},
+                 writer.header.wordProbes,
+                 [](const WordEntry &entry) { return entry.id < 0; });
+  }
+  writer.append<WordEntry>(TokenizerTable::Words, table);
+}
+
+/// The code points of the first and the last character of `text`, which is
+/// UTF-8 and not empty.
+static std::pair<uint32_t, uint32_t> endsOf(llvm::StringRef text) {
+  auto decodeAt = [&](size_t at) {
+    const auto *begin = reinterpret_cast<const llvm::UTF8 *>(text.data()) + at;
+    llvm::UTF32 character = 0;
+    llvm::convertUTF8Sequence(&begin,
+                              reinterpret_cast<const llvm::UTF8 *>(text.end()),
+                              &character, llvm::lenientConversion);
+    return uint32_t(character);
+  };
+  size_t last = text.size() - 1;
+  while (last > 0 && (text[last] & 0xc0) == 0x80)
+    --last;
+  return {decodeAt(0), decodeAt(last)};
+}
+
+static bool isOneCharacter(llvm::StringRef text) {
+  return llvm::getNumBytesForUTF8(text[0]) == text.size();
+}
+
+static void appendCharacters(BlobWriter &writer,
+                             const TokenizerDescription &description) {
+  std::vector<CharacterEntry> entries;
+  if (description.model == TokenizerModel::CharacterBpe)
+    for (size_t id = 0; id < description.pieces.size(); ++id)
+      if (const auto &piece = description.pieces[id];
+          piece.isWord && isOneCharacter(piece.word))
+        entries.push_back({endsOf(piece.word).first, int32_t(id)});
+  std::vector<CharacterEntry> table(hashPlaces(entries.size()),
+                                    CharacterEntry{0, -1});
+  for (CharacterEntry entry : entries)
+    insertHashed(table, characterHash(entry.codePoint), entry,
+                 writer.header.characterProbes,
+                 [](const CharacterEntry &entry) { return entry.id < 0; });
+  writer.append<CharacterEntry>(TokenizerTable::Characters, table);
+}
+
+/// True if words may be cut where no merge reaches across: if nothing else
+/// looks at the whole word, merged tokens stand for their own characters, and
+/// each character becomes tokens of its own (unknown ones may be fused, or
+/// dropped so that their neighbours meet).
+static bool canCutWords(const TokenizerDescription &description) {
+  if (description.model != TokenizerModel::CharacterBpe ||
+      description.ignoreMerges || llvm::is_contained(description.byteIds, -1))
+    return false;
+  llvm::DenseSet<int32_t> others(description.byteIds.begin(),
+                                 description.byteIds.end());
+  return llvm::none_of(description.merges, [&](const auto &merge) {
+    return others.contains(merge.left) || others.contains(merge.right);
+  });
+}
+
+static void appendJoins(BlobWriter &writer,
+                        const TokenizerDescription &description) {
+  std::vector<uint64_t> table;
+  if (canCutWords(description)) {
+    table.resize(kJoinWords);
+    for (const TokenizerDescription::Merge &merge : description.merges) {
+      uint32_t left = endsOf(description.pieces[merge.left].word).second;
+      uint32_t right = endsOf(description.pieces[merge.right].word).first;
+      uint32_t bit = joinBit(left, right);
+      table[bit / 64] |= uint64_t(1) << bit % 64;
+    }
+  }
+  writer.append<uint64_t>(TokenizerTable::Joins, table);
+}
+
+static void appendSteps(BlobWriter &writer,
+                        const TokenizerDescription &description) {
+  std::vector<TextStepEntry> table;
+  for (const auto *steps : {&description.normalizer, &description.preTokenizer})
+    for (const TokenizerDescription::Step &step : *steps)
+      table.push_back({uint32_t(step.kind), step.flags,
+                       writer.addText(step.pattern),
+                       writer.addText(step.content)});
+  writer.header.normalizerSteps = uint32_t(description.normalizer.size());
+  writer.append<TextStepEntry>(TokenizerTable::Steps, table);
+  writer.append<uint32_t>(TokenizerTable::Charsmap, description.charsmap);
 }
 
 static void appendAdded(BlobWriter &writer,
@@ -140,21 +235,22 @@ lqc::writeTokenizerTables(const TokenizerDescription &description) {
   writer.header.magic = kTokenizerMagic;
   writer.header.version = kTokenizerVersion;
   writer.header.model = uint32_t(description.model);
-  if (description.addPrefixSpace)
-    writer.header.flags |= kTokenizerAddPrefixSpace;
   if (description.ignoreMerges)
     writer.header.flags |= kTokenizerIgnoreMerges;
+  if (description.fuseUnknown)
+    writer.header.flags |= kTokenizerFuseUnknown;
   writer.header.bos = description.bos.value_or(-1);
+  writer.header.unknown = description.unknown.value_or(-1);
+  writer.header.leadingSpaces = description.leadingSpaces;
 
-  appendPieces(writer, description);
+  std::vector<TextEntry> texts = appendPieces(writer, description);
   writer.append<int32_t>(TokenizerTable::ByteIds, description.byteIds);
+  appendCharacters(writer, description);
   appendMerges(writer, description);
-  appendWords(writer, description);
+  appendJoins(writer, description);
+  appendWords(writer, description, texts);
   appendAdded(writer, description);
-  std::vector<TextEntry> patterns;
-  for (const std::string &pattern : description.patterns)
-    patterns.push_back(writer.addText(pattern));
-  writer.append<TextEntry>(TokenizerTable::Patterns, patterns);
+  appendSteps(writer, description);
   writer.append<int32_t>(TokenizerTable::Eos, description.eos);
   writer.append<int32_t>(TokenizerTable::Prefix, description.prefix);
   writer.append<int32_t>(TokenizerTable::Suffix, description.suffix);

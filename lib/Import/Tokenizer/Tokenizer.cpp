@@ -8,11 +8,9 @@
 #include "lqc/Import/Tokenizer/Tokenizer.h"
 
 #include "lib/Import/Tokenizer/Description.h"
+#include "lib/Import/Tokenizer/TokenizerConfig.h"
 #include "lqc/Support/Error.h"
 #include "lqc/Support/MappedFile.h"
-#include "llvm/ADT/SmallString.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/Path.h"
 
 using namespace lqc;
 
@@ -49,23 +47,47 @@ static llvm::Error addSpecialTokens(llvm::StringRef directory,
   return llvm::Error::success();
 }
 
-llvm::Expected<std::optional<std::vector<char>>>
-lqc::buildTokenizerTables(llvm::StringRef modelDirectory,
-                          int64_t vocabularySize,
-                          const SpecialTokens &specialTokens) {
-  llvm::SmallString<128> path(modelDirectory);
-  llvm::sys::path::append(path, "tokenizer.json");
-  // A link that leads nowhere is a broken download, not a missing tokenizer.
-  llvm::sys::fs::file_status status;
-  std::error_code missing =
-      llvm::sys::fs::status(path, status, /*Follow=*/false);
-  if (missing == std::errc::no_such_file_or_directory)
-    return std::nullopt;
+std::vector<llvm::StringRef>
+lqc::tokenizerFiles(llvm::StringRef modelDirectory) {
+  auto has = [&](llvm::StringRef name) {
+    return isThere(pathIn(modelDirectory, name));
+  };
+  if (has("tokenizer.json"))
+    return {"tokenizer.json"};
+  if (has("tokenizer.model"))
+    return {"tokenizer.model", "tokenizer_config.json", "added_tokens.json"};
+  if (has("vocab.json") && has("merges.txt"))
+    return {"vocab.json", "merges.txt", "tokenizer_config.json",
+            "added_tokens.json"};
+  return {};
+}
+
+static llvm::Expected<TokenizerDescription>
+readTokenizer(llvm::StringRef directory, llvm::StringRef name,
+              int64_t vocabularySize, llvm::StringRef family) {
+  if (name == "vocab.json")
+    return readVocabularyFiles(directory, family, vocabularySize);
+  std::string path = pathIn(directory, name);
+  if (!family.empty())
+    return makeError("{0}: --tokenizer={1} is for vocab.json and merges.txt",
+                     path, family);
   llvm::Expected<MappedFile> file = MappedFile::open(path);
   if (!file)
     return file.takeError();
+  return name == "tokenizer.json"
+             ? readTokenizerJson(file->text(), path, vocabularySize)
+             : readSentencePiece(file->bytes(), path, directory,
+                                 vocabularySize);
+}
+
+llvm::Expected<std::optional<std::vector<char>>> lqc::buildTokenizerTables(
+    llvm::StringRef modelDirectory, int64_t vocabularySize,
+    const SpecialTokens &specialTokens, llvm::StringRef family) {
+  std::vector<llvm::StringRef> files = tokenizerFiles(modelDirectory);
+  if (files.empty())
+    return std::nullopt;
   llvm::Expected<TokenizerDescription> description =
-      readTokenizerJson(file->text(), path, vocabularySize);
+      readTokenizer(modelDirectory, files.front(), vocabularySize, family);
   if (!description)
     return description.takeError();
   if (llvm::Error error = addSpecialTokens(modelDirectory, vocabularySize,

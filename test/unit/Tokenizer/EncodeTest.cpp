@@ -1,4 +1,4 @@
-//===- EncodeTest.cpp - tokens as Hugging Face has them -------------------===//
+//===- EncodeTest.cpp - texts become tokens -------------------===//
 //
 // Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -7,58 +7,11 @@
 
 #include "test/unit/Tokenizer/Fixture.h"
 
-#include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/JSON.h"
-
 #include <map>
 #include <random>
 
 using namespace lqc;
 using namespace lqc::test;
-
-using Ids = std::vector<int32_t>;
-
-static std::string decode(const runtime::Tokenizer &tokenizer, const Ids &ids) {
-  runtime::TextStream stream(tokenizer);
-  std::string text;
-  for (int32_t id : ids)
-    text += stream.push(id);
-  text += stream.flush();
-  return text;
-}
-
-/// Compares with the lines of golden/NAME.jsonl; tools/dev/golden/tokenizer.py
-/// says what they hold.
-static void checkGolden(const OpenTokenizer &tokenizer,
-                        const std::string &name) {
-  ASSERT_TRUE(tokenizer.tokenizer) << tokenizer.error;
-  std::istringstream lines(readFile(goldenDirectory() + "/" + name));
-  std::string line;
-  size_t count = 0;
-  for (; std::getline(lines, line); ++count) {
-    llvm::Expected<llvm::json::Value> value = llvm::json::parse(line);
-    ASSERT_TRUE(bool(value)) << llvm::toString(value.takeError());
-    const llvm::json::Object &test = *value->getAsObject();
-    std::string text = test.get("text") ? test.getString("text")->str()
-                                        : llvm::fromHex(*test.getString("hex"));
-    Ids wanted;
-    for (const llvm::json::Value &id : *test.getArray("ids"))
-      wanted.push_back(int32_t(*id.getAsInteger()));
-    EXPECT_EQ(tokenizer->encode(text, true), wanted) << line;
-    std::string decoded = test.getString("decoded").value_or(text).str();
-    EXPECT_EQ(decode(*tokenizer, wanted), decoded) << line;
-  }
-  EXPECT_GT(count, 100u);
-}
-
-TEST(Encode, BardGolden) {
-  checkGolden(openDirectory(bardDirectory()), "bard-llama.jsonl");
-}
-
-TEST(Encode, SmallLlama3Golden) {
-  checkGolden(openDirectory(goldenDirectory() + "/small-llama3"),
-              "small-llama3.jsonl");
-}
 
 TEST(Encode, AnswersAboutTokens) {
   SpecialTokens special;
@@ -167,6 +120,61 @@ TEST(Encode, PutsASpaceBeforeEachText) {
   EXPECT_EQ(letters->encode("<x>", false), Ids({20}));
 }
 
+/// A tokenizer of characters: letters, U+2581 as `_`, perhaps bytes.
+static std::string charactersJson(const std::string &options) {
+  return R"({"normalizer":{"type":"Replace","pattern":{"String":" "},)"
+         R"("content":"_"},"pre_tokenizer":null,"decoder":{"type":"Sequence",)"
+         R"("decoders":[{"type":"Replace","pattern":{"String":"_"},)"
+         R"("content":" "},{"type":"Fuse"}]},"model":{"type":"BPE",)" +
+         options +
+         R"("vocab":{"?":0,"a":1,"b":2,"_":3,"_a":4,"ab":5,"é":6,"éa":7,)"
+         R"("<0x78>":8,"_b":9,"b_b":10},)"
+         R"("merges":["_ a","a b","é a","_ b","b _b"]}})";
+}
+
+TEST(Encode, UnknownCharacters) {
+  const std::tuple<const char *, const char *, Ids> cases[] = {
+      {"", "azzb", {5}},
+      {R"("unk_token":"?",)", "azzb", {1, 0, 0, 2}},
+      {R"("unk_token":"?","fuse_unk":true,)", "azzb", {1, 0, 2}},
+      {R"("unk_token":"?","fuse_unk":true,)", "zz z", {0, 3, 0}},
+      {R"("byte_fallback":true,)", "axzb", {1, 8, 2}},
+      // An unknown character waits for the next known one, as in `tokenizers`.
+      {R"("unk_token":"?","byte_fallback":true,)", "zxa", {8, 0, 1}},
+      {"", "éaab é", {7, 5, 3, 6}},
+      {"", "b b ab", {10, 4, 2}}};
+  for (const auto &[options, text, wanted] : cases) {
+    TemporaryModel model(charactersJson(options));
+    OpenTokenizer tokenizer = openDirectory(model.path);
+    ASSERT_TRUE(tokenizer.tokenizer) << tokenizer.error;
+    EXPECT_EQ(tokenizer->encode(text, false), wanted) << options << text;
+  }
+}
+
+/// Cutting words where no merge reaches across changes nothing.
+TEST(Encode, CutWordsMergeAsWholeOnes) {
+  OpenTokenizer cut = openDirectory(goldenDirectory() + "/small-llama2");
+  ASSERT_TRUE(cut.tokenizer) << cut.error;
+  OpenTokenizer whole = openDirectory(goldenDirectory() + "/small-llama2");
+  auto &header =
+      *reinterpret_cast<runtime::TokenizerHeader *>(whole.tables.data());
+  auto &joins = header.tables[uint32_t(runtime::TokenizerTable::Joins)];
+  ASSERT_EQ(joins.count, runtime::kJoinWords);
+  joins.count = 0;
+  whole.tokenizer = runtime::Tokenizer::open(whole.tables.data(),
+                                             whole.tables.size(), whole.error);
+  ASSERT_TRUE(whole.tokenizer) << whole.error;
+  std::string text = readFile(bardDirectory() + "/valid-slice.txt");
+  std::mt19937 random(6);
+  for (int round = 0; round < 3000; ++round) {
+    std::string line = text.substr(random() % text.size(), random() % 120);
+    for (size_t i = 0; i < line.size(); ++i)
+      if (random() % 8 == 0)
+        line[i] = "  \n\x01zq'"[random() % 7];
+    ASSERT_EQ(cut->encode(line, true), whole->encode(line, true)) << line;
+  }
+}
+
 TEST(Encode, GivesUpOnAnEndlessPattern) {
   TemporaryModel model(lettersJson(
       R"("pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Split",)"
@@ -190,45 +198,4 @@ TEST(Encode, RandomBytesStayText) {
     // Broken bytes are U+FFFD now: a second time changes nothing.
     ASSERT_EQ(decode(*bard, bard->encode(once, true)), once);
   }
-}
-
-//===----------------------------------------------------------------------===//
-// Real tokenizers beside the project
-//===----------------------------------------------------------------------===//
-
-TEST(Encode, Gpt2Vectors) {
-  std::string models = sharedModels();
-  if (models.empty())
-    GTEST_SKIP() << "no folder of shared models (LQC_SHARED_MODELS)";
-  OpenTokenizer gpt2 = openDirectory(models + "/tokenizers/gpt2", 50257);
-  ASSERT_TRUE(gpt2.tokenizer) << gpt2.error;
-  std::string vectors = models + "/tokenizers/vectors/gpt-2";
-  std::string texts = readFile(vectors + ".inp");
-  std::istringstream answers(readFile(vectors + ".out"));
-  const std::string separator = "\n__ggml_vocab_test__\n";
-  std::string answer;
-  size_t begin = 0, count = 0;
-  for (; std::getline(answers, answer); ++count) {
-    size_t end = std::min(texts.find(separator, begin), texts.size());
-    std::istringstream numbers(answer);
-    Ids wanted{std::istream_iterator<int32_t>(numbers), {}};
-    std::string text = texts.substr(begin, end - begin);
-    EXPECT_EQ(gpt2->encode(text, false), wanted) << text;
-    begin = std::min(end + separator.size(), texts.size());
-  }
-  EXPECT_GT(count, 40u);
-}
-
-TEST(Encode, BardValidationText) {
-  std::string models = sharedModels();
-  if (models.empty())
-    GTEST_SKIP() << "no folder of shared models (LQC_SHARED_MODELS)";
-  OpenTokenizer bard = openDirectory(models + "/bard-llama", 1024);
-  ASSERT_TRUE(bard.tokenizer) << bard.error;
-  std::string bytes = readFile(models + "/bard-llama/valid.u16");
-  Ids wanted;
-  for (size_t i = 0; i + 1 < bytes.size(); i += 2)
-    wanted.push_back(uint8_t(bytes[i]) | uint8_t(bytes[i + 1]) << 8);
-  std::string text = readFile(models + "/bard-llama/valid.txt");
-  EXPECT_EQ(bard->encode(text, true), wanted);
 }

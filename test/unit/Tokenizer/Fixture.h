@@ -31,16 +31,17 @@ struct OpenTokenizer {
 
 inline OpenTokenizer openDirectory(const std::string &directory,
                                    int64_t vocabularySize = 1 << 20,
-                                   const SpecialTokens &special = {}) {
+                                   const SpecialTokens &special = {},
+                                   const std::string &family = "") {
   OpenTokenizer result;
   llvm::Expected<std::optional<std::vector<char>>> tables =
-      buildTokenizerTables(directory, vocabularySize, special);
+      buildTokenizerTables(directory, vocabularySize, special, family);
   if (!tables) {
     result.error = llvm::toString(tables.takeError());
     return result;
   }
   if (!*tables) {
-    result.error = "no tokenizer.json";
+    result.error = "no tokenizer";
     return result;
   }
   result.tables = std::move(**tables);
@@ -56,19 +57,37 @@ inline std::string readFile(const std::filesystem::path &path) {
   return text.str();
 }
 
-/// A directory that holds `json` as its tokenizer.json, gone with this object.
+/// A directory that is gone with this object.
 class TemporaryModel {
 public:
-  explicit TemporaryModel(const std::string &json) {
+  TemporaryModel() {
     std::string pattern =
         (std::filesystem::temp_directory_path() / "lqc-tokenizer-XXXXXX");
     path = mkdtemp(pattern.data());
-    std::ofstream(path / "tokenizer.json", std::ios::binary) << json;
+  }
+  /// With `json` as its tokenizer.json.
+  explicit TemporaryModel(const std::string &json) : TemporaryModel() {
+    add("tokenizer.json", json);
+  }
+  TemporaryModel(const TemporaryModel &) = delete;
+  void add(const std::string &name, const std::string &bytes) const {
+    std::ofstream(path / name, std::ios::binary) << bytes;
   }
   ~TemporaryModel() { std::filesystem::remove_all(path); }
 
   std::filesystem::path path;
 };
+
+using Ids = std::vector<int32_t>;
+
+inline std::string decode(const runtime::Tokenizer &tokenizer, const Ids &ids) {
+  runtime::TextStream stream(tokenizer);
+  std::string text;
+  for (int32_t id : ids)
+    text += stream.push(id);
+  text += stream.flush();
+  return text;
+}
 
 inline std::string sourcePath(const std::string &relative) {
   return std::string(LQC_SOURCE_DIR) + "/" + relative;

@@ -53,7 +53,7 @@ TEST(Tables, SaysWhatIsWrongWithTheHeader) {
   EXPECT_EQ(errorWith(good, [](Header h) { h.magic ^= 1; }),
             "tokenizer tables: wrong magic number");
   EXPECT_EQ(errorWith(good, [](Header h) { h.version = 9; }),
-            "tokenizer tables: version 9, expected 1");
+            "tokenizer tables: version 9, expected 2");
   EXPECT_EQ(errorWith(good, [](Header h) { h.model = 7; }),
             "tokenizer tables: unknown model 7");
   EXPECT_EQ(errorWith(good, [](Header h) { h.tokenCount = 3u << 30; }),
@@ -64,6 +64,8 @@ TEST(Tables, SaysWhatIsWrongWithTheHeader) {
             "tokenizer tables: a hash table has the wrong length");
   EXPECT_EQ(errorWith(good, [](Header h) { h.rawAddedCount = 3; }),
             "tokenizer tables: too many added tokens");
+  EXPECT_EQ(errorWith(good, [](Header h) { h.normalizerSteps = 9; }),
+            "tokenizer tables: too many normalizers");
   for (TableRange range : {TableRange{~0ULL - 7, 1}, TableRange{8, ~0ULL},
                            TableRange{1 << 30, 0}, TableRange{4, 0}})
     EXPECT_EQ(errorWith(good,
@@ -76,6 +78,43 @@ TEST(Tables, SaysWhatIsWrongWithTheHeader) {
                         h.tables[at(TokenizerTable::Merges)].count -= 1;
                       }),
             "tokenizer tables: a hash table has the wrong length");
+}
+
+/// The message for a first step that `damage` has changed.
+template <typename Damage> static std::string errorWithStep(Damage damage) {
+  std::vector<char> good = openDirectory(bardDirectory()).tables;
+  return errorWith(good, [&](TokenizerHeader &header) {
+    uint64_t offset = header.tables[uint32_t(TokenizerTable::Steps)].offset;
+    damage(*reinterpret_cast<TextStepEntry *>(
+        reinterpret_cast<char *>(&header) + offset));
+  });
+}
+
+TEST(Tables, SaysWhatIsWrongWithAStep) {
+  using Entry = TextStepEntry &;
+  EXPECT_EQ(errorWithStep([](Entry e) { e.kind = 99; }),
+            "tokenizer tables: step: unknown kind 99");
+  EXPECT_EQ(errorWithStep([](Entry e) { e.pattern.offset = 1u << 31; }),
+            "tokenizer tables: a step reaches beyond their end");
+  EXPECT_EQ(errorWithStep([](Entry e) { e.content = e.pattern; }),
+            "tokenizer tables: step: a content of more than 64 bytes");
+  EXPECT_EQ(errorWithStep([](Entry e) {
+              e.kind = uint32_t(TextStepKind::ReplaceText);
+              e.pattern.size = 0;
+            }),
+            "tokenizer tables: step: an empty text to replace");
+  EXPECT_EQ(errorWithStep([](Entry e) {
+              e.pattern.size = 1;
+              e.pattern.offset += 1; // behind the quotation mark
+            }),
+            "tokenizer tables: step: missing closing parenthesis at offset 1");
+}
+
+TEST(Tables, StepsCannotMakeTextsExplode) {
+  std::string content(64, 'a');
+  std::vector<TextStep> steps(20, {TextStepKind::ReplaceText, 0, "a", content});
+  EXPECT_LE(applySteps(steps, "aaaa").size(), 64 * 4 + 4096u);
+  EXPECT_EQ(applySteps({steps.data(), 1}, "ba").size(), 65u);
 }
 
 TEST(Tables, ShortOrMisplacedTablesAreErrors) {
@@ -101,7 +140,7 @@ TEST(Tables, RandomBytesAreNoTables) {
       auto &header = *reinterpret_cast<TokenizerHeader *>(bytes.data());
       header.magic = kTokenizerMagic;
       header.version = kTokenizerVersion;
-      header.model = 1;
+      header.model = 1 + round / 2 % 2;
       header.totalBytes = bytes.size();
       for (TableRange &table : header.tables)
         table.offset %= 2048, table.count %= 64;
@@ -117,11 +156,13 @@ TEST(Tables, RandomBytesAreNoTables) {
 TEST(Tables, DamagedTablesNeverCrash) {
   std::mt19937 random(2);
   for (std::string directory :
-       {bardDirectory(), goldenDirectory() + "/small-llama3"}) {
+       {bardDirectory(), goldenDirectory() + "/small-llama3",
+        goldenDirectory() + "/small-llama2", goldenDirectory() + "/small-qwen2",
+        goldenDirectory() + "/small-sentencepiece"}) {
     const std::vector<char> good = openDirectory(directory).tables;
     ASSERT_FALSE(good.empty());
     size_t opened = 0;
-    for (int round = 0; round < 1500; ++round) {
+    for (int round = 0; round < 800; ++round) {
       std::vector<char> tables = good;
       size_t changes = size_t(1) << random() % 14;
       // In a third of the rounds the header too.

@@ -85,3 +85,40 @@ TEST_F(TextStreamTest, EveryPartIsUtf8) {
     ASSERT_TRUE(llvm::json::isUTF8({part.data(), part.size()}));
   }
 }
+
+//===----------------------------------------------------------------------===//
+// Tokenizers that put a space before a text
+//===----------------------------------------------------------------------===//
+
+TEST(TextStream, DropsTheFirstSpaceOfATextOnce) {
+  OpenTokenizer small = openDirectory(goldenDirectory() + "/small-llama2");
+  ASSERT_TRUE(small.tokenizer) << small.error;
+  Ids ids = small->encode("the man", true);
+  EXPECT_EQ(decode(*small, ids), "the man");
+  // What continues a text keeps its space.
+  runtime::TextStream stream(*small);
+  for (int32_t id : ids)
+    stream.push(id);
+  std::string more;
+  for (int32_t id : small->encode("the", false))
+    more += stream.push(id);
+  EXPECT_EQ(more, " the");
+  EXPECT_EQ(decode(*small, small->encode("  a", true)), "  a");
+}
+
+TEST(TextStream, PutsBytesOfFallbackTokensTogether) {
+  OpenTokenizer small = openDirectory(goldenDirectory() + "/small-llama2");
+  ASSERT_TRUE(small.tokenizer) << small.error;
+  Ids ids = small->encode("\xf0\x9f\x99\x82", false);
+  ASSERT_GE(ids.size(), 4u);
+  ids.pop_back();
+  EXPECT_EQ(decode(*small, ids), kBad);
+}
+
+TEST(TextStream, SentencePieceDropsAllLeadingSpaces) {
+  OpenTokenizer small =
+      openDirectory(goldenDirectory() + "/small-sentencepiece");
+  ASSERT_TRUE(small.tokenizer) << small.error;
+  Ids ids = small->encode("   the  man ", true);
+  EXPECT_EQ(decode(*small, ids), "the man");
+}

@@ -1,25 +1,35 @@
-"""Writes test/unit/Tokenizer/golden/: what Hugging Face's `tokenizers` makes of
-hard lines, for the bundled model's tokenizer and for a small one of Llama 3's
-kind (its regular expression, ignore_merges, a template with BOS, added tokens of
-every sort) that this script trains on the bundled text.
+"""Writes test/unit/Tokenizer/golden/: what Hugging Face's `tokenizers`, and
+`sentencepiece`, make of hard lines, for the bundled model's tokenizer and for small
+ones of each kind that this script trains on the bundled text:
 
-Needs PyPI's tokenizers, and is only run by hand when a case is added:
+    small-llama3          its regular expression, ignore_merges, a template with BOS,
+                          added tokens of every sort
+    small-llama2          characters, byte fallback, U+2581 by normalizers
+    small-mistral         the same words, U+2581 by a Metaspace pre-tokenizer
+    small-qwen2           vocab.json, merges.txt and configuration; NFC
+    small-sentencepiece   tokenizer.model, with replacements and symbols of its own
+    stages.jsonl          small-llama2 with other normalizers and pre-tokenizers
 
-    python3 -m venv venv && venv/bin/pip install tokenizers==0.23.3
+Needs PyPI's tokenizers and sentencepiece, and is only run by hand when a case is added:
+
+    python3 -m venv venv && venv/bin/pip install tokenizers==0.23.3 sentencepiece==0.2.3
     venv/bin/python tools/dev/golden/tokenizer.py
 
 NAME.jsonl holds one object a line: `text` (or `hex`, bytes that are not UTF-8),
 the `ids` with special tokens added, and `decoded`, the text of those ids without
-control tokens, if that is not `text`. The seed is fixed: running this again
-gives the same bytes.
+control tokens, if that is not `text`. stages.jsonl has the fields of tokenizer.json
+that differ, and `cases`: pairs of a text and its ids. The seed is fixed: running this
+again gives the same bytes.
 """
 
+import io
 import json
 import pathlib
 import random
 
+import sentencepiece
 from tokenizers import AddedToken, Regex, Tokenizer
-from tokenizers import decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "examples" / "bard-llama"
@@ -44,6 +54,7 @@ LINES = [
     "\x00\x01\x1c\x1f\x7f", "a" * 100, "ab" * 200, " " * 70 + "x", "\n" * 60, "=" * 75, "é" * 60,
     "<|bos|>", "x<|eos|>y", "<|eos|><|bos|><|eos", "<|begin_of_text|>Hi<|eot|>there<|eot|>long <|eot|",
     "a <L> b", "a <R> b", "a  <B>\n c<B><B> ", "the nrm thing and thenrm", "<L>\u3000<R>\u2003<B>",
+    "\u2581", " \u2581a\u2581 <0x41>b", "<s>a</s> <unk>", "[SYM]x [SYM] y[CTL]", "\u2460\u2126\ufb03 \u2460\u2460\u2460 \u00c5A\u030a",
     "verily verilyverily", " Xyzzy Xyzzy", "\ue000\U0010ffff\ufffd",
 ]
 
@@ -126,11 +137,161 @@ def make_small_llama3(text):
     return tokenizer
 
 
+# How the texts of small-llama2 become tokens, and back.
+LLAMA2_NORMALIZER = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+LLAMA2_DECODER = decoders.Sequence([
+    decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0),
+])
+
+
+def save(tokenizer, folder):
+    folder.mkdir(exist_ok=True)
+    tables = json.dumps(json.loads(tokenizer.to_str()), ensure_ascii=False, separators=(",", ":"))
+    (folder / "tokenizer.json").write_text(tables + "\n", encoding="utf-8")
+
+
+def make_characters(text):
+    """A vocabulary of characters and bytes, without any stage around it."""
+    trained = Tokenizer(models.BPE())
+    trained.pre_tokenizer = pre_tokenizers.Metaspace()
+    specials = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    trained.train_from_iterator([text[:60000]], trainers.BpeTrainer(vocab_size=480, special_tokens=specials))
+    model = json.loads(trained.to_str())["model"]
+    for space in range(2, 5):  # as Llama 2 has them
+        model["vocab"]["▁" * space] = len(model["vocab"])
+    merges = [tuple(merge) for merge in model["merges"]] + [("▁", "▁"), ("▁▁", "▁▁"), ("▁▁", "▁")]
+    return models.BPE(model["vocab"], merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True)
+
+
+def make_small_llama2(text):
+    tokenizer = Tokenizer(make_characters(text))
+    tokenizer.normalizer = LLAMA2_NORMALIZER
+    tokenizer.decoder = LLAMA2_DECODER
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    # Normalized special tokens would be right too, but `tokenizers` 0.23 does not leave them out when it decodes.
+    tokenizer.add_special_tokens([AddedToken(name, normalized=False) for name in ["<unk>", "<s>", "</s>"]])
+    tokenizer.add_tokens([AddedToken("<B>", normalized=True), AddedToken("<L>", lstrip=True, normalized=False), AddedToken("<R>", rstrip=True, normalized=False)])
+    save(tokenizer, GOLDEN / "small-llama2")
+    return tokenizer
+
+
+def make_small_mistral(text):
+    tokenizer = Tokenizer(make_characters(text))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+    tokenizer.decoder = LLAMA2_DECODER
+    tokenizer.add_special_tokens([AddedToken(name, normalized=False) for name in ["<unk>", "<s>", "</s>", "<B>"]])
+    save(tokenizer, GOLDEN / "small-mistral")
+    return tokenizer
+
+
+def make_small_qwen2(text):
+    """Writes the files that say it, and makes what they say."""
+    trained = Tokenizer(models.BPE())
+    trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trained.train_from_iterator([text[:60000]], trainers.BpeTrainer(vocab_size=400, initial_alphabet=alphabet))
+    folder = GOLDEN / "small-qwen2"
+    folder.mkdir(exist_ok=True)
+    trained.model.save(str(folder))
+    size = trained.get_vocab_size()
+    token = {"lstrip": False, "rstrip": False, "normalized": False, "single_word": False, "special": True}
+    config = {
+        "tokenizer_class": "Qwen2Tokenizer",
+        "added_tokens_decoder": {str(size): {"content": "<|endoftext|>", **token}, str(size + 1): {"content": "<|bos|>", **token}},
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    added = {"<|endoftext|>": size, "<L>": size + 2}
+    (folder / "added_tokens.json").write_text(json.dumps(added) + "\n", encoding="utf-8")
+    tokenizer = Tokenizer(models.BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt")))
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(LLAMA3_PATTERN.replace("{1,3}", "")), "isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+    ])
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(name, normalized=False) for name in ["<|endoftext|>", "<|bos|>"]])
+    tokenizer.add_tokens([AddedToken("<L>", normalized=False)])
+    return tokenizer
+
+
+class SmallSentencePiece:
+    """Looks like a tokenizer of `tokenizers`; begins with BOS, as Llama does."""
+
+    def __init__(self, text):
+        rules = GOLDEN / "rules.tsv"
+        pairs = [("\u2460", "1"), ("\u2126", "\u03a9"), ("\ufb03", "ffi"), ("\u3000", " "), ("\t", " "), ("\n", " "),
+                 ("A\u030a", "\u00c5"), ("\u00ad", "")]
+        hexadecimal = [" ".join(f"{ord(c):X}" for c in part) for pair in pairs for part in pair]
+        rules.write_text("".join(f"{a}\t{b}\n" for a, b in zip(hexadecimal[::2], hexadecimal[1::2])), encoding="utf-8")
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(text[:60000].splitlines()), model_writer=model, model_type="bpe", vocab_size=480,
+            byte_fallback=True, character_coverage=1.0, normalization_rule_tsv=str(rules), split_digits=True,
+            user_defined_symbols=["[SYM]", "\u2460\u2460"], control_symbols=["[CTL]"], num_threads=1, minloglevel=2)
+        rules.unlink()
+        folder = GOLDEN / "small-sentencepiece"
+        folder.mkdir(exist_ok=True)
+        (folder / "tokenizer.model").write_bytes(model.getvalue())
+        self.processor = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+
+    def encode(self, line):
+        self.ids = [self.processor.bos_id(), *self.processor.encode(line)]
+        return self
+
+    def decode(self, ids, skip_special_tokens):
+        return self.processor.decode(ids)
+
+
+STAGE_LINES = [
+    "", " ", "Hello, World!", "  two  spaces ", "\tÉcole naïve Å A\u030a ﬁ ①\r\n", "don't stop-me (now)... $5+3=8 ^_^ `x|y~z`",
+    "a1b22 c333 ½ Ⅷ ٣٤", "İstanbul ǅ ΑΣ ẞ", "q\u0307\u0323 \u1e0b\u0323 ᄀ\u1161\u11a8 각", "xx--yy----z-", "▁▁a ▁b", "日本 語、。 é",
+    "\u212b\u2126 \uf900 \u0958 \u0344 \u2adc", "a\u200bb \u00a0 c\u3000\u0085",
+]
+
+
+def write_stages(text):
+    """Each normalizer and each pre-tokenizer that needs no bytes."""
+    plain = pre_tokenizers.Metaspace(prepend_scheme="never", split=True)
+    behaviors = ["isolated", "removed", "contiguous", "merged_with_previous", "merged_with_next"]
+    stages = [(normalizer, plain) for normalizer in [
+        normalizers.NFC(), normalizers.NFD(), normalizers.NFKC(), normalizers.NFKD(), normalizers.Lowercase(),
+        normalizers.Strip(), normalizers.Strip(left=False), normalizers.Prepend("ab"), normalizers.Replace("o", "0o"),
+        normalizers.Replace(Regex(r"\s+"), " "), normalizers.Replace(Regex("[aeiou]"), ""),
+        normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents(), normalizers.Lowercase()]),
+        normalizers.Sequence([]),
+    ]]
+    stages += [(None, pre_tokenizers.Split(Regex("-|o"), behavior, invert))
+               for behavior in behaviors for invert in [False, True]]
+    stages += [(None, pre_tokenizer) for pre_tokenizer in [
+        pre_tokenizers.Split("-", "removed"), pre_tokenizers.Digits(), pre_tokenizers.Digits(individual_digits=True),
+        pre_tokenizers.Punctuation(), pre_tokenizers.Punctuation("contiguous"), pre_tokenizers.Punctuation("removed"),
+        pre_tokenizers.WhitespaceSplit(), pre_tokenizers.CharDelimiterSplit("e"),
+        pre_tokenizers.Metaspace(), pre_tokenizers.Metaspace(prepend_scheme="first"), pre_tokenizers.Metaspace("_"),
+        pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(), pre_tokenizers.Digits()]),
+        pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(prepend_scheme="first")]),
+    ]]
+    tokenizer = Tokenizer(make_characters(text))
+    with open(GOLDEN / "stages.jsonl", "w", encoding="utf-8", newline="\n") as file:
+        for normalizer, pre_tokenizer in stages:
+            tokenizer = Tokenizer(tokenizer.model)
+            if normalizer:
+                tokenizer.normalizer = normalizer
+            tokenizer.pre_tokenizer = pre_tokenizer
+            tables = json.loads(tokenizer.to_str())
+            case = {key: tables[key] for key in ["normalizer", "pre_tokenizer"]}
+            case["cases"] = [[line, tokenizer.encode(line).ids] for line in STAGE_LINES]
+            file.write(json.dumps(case, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
 def main():
     GOLDEN.mkdir(parents=True, exist_ok=True)
     text = (EXAMPLE / "valid-slice.txt").read_text(encoding="utf-8")
     write_cases(Tokenizer.from_file(str(EXAMPLE / "tokenizer.json")), "bard-llama", text)
-    write_cases(make_small_llama3(text), "small-llama3", text)
+    for make in [make_small_llama3, make_small_llama2, make_small_mistral, make_small_qwen2, SmallSentencePiece]:
+        tokenizer = make(text)
+        name = {SmallSentencePiece: "small-sentencepiece"}.get(make, make.__name__.removeprefix("make_").replace("_", "-"))
+        write_cases(tokenizer, name, text)
+    write_stages(text)
 
 
 if __name__ == "__main__":

@@ -28,20 +28,44 @@ struct SpecialTokens {
 /// runtime uses in place (lqc/Runtime/Tokenizer.h). `vocabularySize` is the
 /// model's: no token id may reach it. The same input gives the same bytes.
 ///
-/// std::nullopt: the directory has no tokenizer.json, the model takes token
-/// ids. Whatever the file asks for that LQC does not do is an error that names
-/// the file and the field. Understood are byte-level BPE tokenizers:
+/// The first of these that is there is read; std::nullopt if none is, then the
+/// model takes token ids. Whatever a file asks for that LQC does not do is an
+/// error that names the file and the field.
 ///
-///   normalizer      null
-///   pre_tokenizer   ByteLevel, Split (Regex, Isolated), Digits, Sequence
-///   model           BPE, with or without ignore_merges
-///   post_processor  null, ByteLevel, TemplateProcessing, Sequence
-///   decoder         ByteLevel
+/// **tokenizer.json**, of Hugging Face's `tokenizers`:
+///
+///   normalizer      NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Strip,
+///                   Prepend, Replace, Sequence
+///   pre_tokenizer   ByteLevel, Metaspace, Split, Digits, Punctuation,
+///                   WhitespaceSplit, CharDelimiterSplit, Sequence
+///   model           BPE, with ignore_merges, byte_fallback, fuse_unk
+///   post_processor  ByteLevel, TemplateProcessing, Sequence
+///   decoder         ByteLevel, Metaspace, Replace, ByteFallback, Fuse, Strip,
+///                   Sequence
 ///
 /// `truncation` and `padding` are about batches, not about text: not used.
+///
+/// **tokenizer.model**, of SentencePiece: BPE models, with any normalizer.
+///
+/// **vocab.json and merges.txt**: byte-level BPE. The regular expression and
+/// the normalizer are those of `family` (tokenizerFamilies()) or, if it is
+/// empty, of the family that tokenizer_config.json's tokenizer_class or
+/// config.json's model_type tells. A `family` for any other file is an error.
+///
+/// With the last two, added tokens come from tokenizer_config.json
+/// (added_tokens_decoder) and added_tokens.json.
 llvm::Expected<std::optional<std::vector<char>>>
 buildTokenizerTables(llvm::StringRef modelDirectory, int64_t vocabularySize,
-                     const SpecialTokens &specialTokens);
+                     const SpecialTokens &specialTokens,
+                     llvm::StringRef family = "");
+
+/// Names of the files of the directory that its tokenizer is made of; empty if
+/// it has none. Files that only add something (tokenizer_config.json) may not
+/// be there.
+std::vector<llvm::StringRef> tokenizerFiles(llvm::StringRef modelDirectory);
+
+/// Names for `family`: "gpt2", "qwen2".
+std::vector<llvm::StringRef> tokenizerFamilies();
 
 } // namespace lqc
 
