@@ -11,6 +11,7 @@
 #include "lib/Driver/Model.h"
 #include "lib/Driver/Paths.h"
 #include "lib/Driver/Payload.h"
+#include "lqc/Import/Tokenizer/Tokenizer.h"
 #include "lqc/Support/Error.h"
 #include "lqc/Support/MemoryStats.h"
 #include "lqc/Support/Progress.h"
@@ -306,8 +307,13 @@ llvm::Error Compiler::prepareTokenizer() {
   if (!found)
     return prefixError(options.model, found.takeError());
   generation = *found;
-  if (options.tokenizer == "none")
-    return modelAttribute(model, options.model).takeError();
+  llvm::Expected<ModelAttr> attribute = modelAttribute(model, options.model);
+  if (!attribute || options.tokenizer == "none")
+    return attribute.takeError();
+  if (attribute->getTokenizer().empty() && !options.tokenizer.empty())
+    return makeError("{0}: --tokenizer={1} is for vocab.json and merges.txt, "
+                     "which are not there",
+                     options.model, options.tokenizer);
   llvm::Expected<std::optional<std::vector<char>>> tables =
       buildTokenizer(model, options.model, options.tokenizer);
   if (!tables)

@@ -259,10 +259,6 @@ lqc::buildTokenizer(const Model &model, StringRef name, StringRef family) {
   llvm::Expected<ModelAttr> attribute = modelAttribute(model, name);
   if (!attribute)
     return attribute.takeError();
-  if (attribute->getTokenizer().empty() && !family.empty())
-    return makeError("{0}: --tokenizer={1} is for vocab.json and merges.txt, "
-                     "which are not there",
-                     name, family);
   if (attribute->getTokenizer().empty())
     return std::nullopt;
   SpecialTokens special;
