@@ -12,10 +12,16 @@ function(lqc_add_library name)
   endif()
 endfunction()
 
+# Programs of a sanitized build know what the sanitizers must not look at.
+set(LQC_PROGRAM_SOURCES "")
+if(LQC_SANITIZE)
+  set(LQC_PROGRAM_SOURCES ${LQC_SOURCE_DIR}/cmake/SanitizerOptions.cpp)
+endif()
+
 # lqc_add_tool(NAME sources... [LINK targets...]): a program in build/.../bin.
 function(lqc_add_tool name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
-  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS} ${LQC_PROGRAM_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINK})
   target_compile_options(${name} PRIVATE -fno-exceptions)
 endfunction()
@@ -24,7 +30,8 @@ endfunction()
 # ctest and by `./dev test`.
 function(lqc_add_unittest name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
-  add_executable(${name} EXCLUDE_FROM_ALL ${ARG_UNPARSED_ARGUMENTS})
+  add_executable(${name} EXCLUDE_FROM_ALL ${ARG_UNPARSED_ARGUMENTS}
+                         ${LQC_PROGRAM_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY
                                            ${LQC_BINARY_DIR}/test/unit)

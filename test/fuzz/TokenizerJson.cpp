@@ -1,0 +1,42 @@
+//===- TokenizerJson.cpp - tokenizer.json, to tables and text -------------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Import/Tokenizer/Description.h"
+#include "test/fuzz/Exercise.h"
+
+using namespace lqc;
+using namespace lqc::test;
+
+/// Of the model: ids in the seeds are below it.
+static constexpr int64_t kVocabulary = 1 << 12;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  const llvm::StringRef text(reinterpret_cast<const char *>(data), size);
+  llvm::Expected<TokenizerDescription> description =
+      readTokenizerJson(text, "tokenizer.json", kVocabulary);
+  if (!description) {
+    requireOneLine(description.takeError());
+    return 0;
+  }
+  const std::vector<char> tables = writeTokenizerTables(*description);
+  std::string error;
+  auto tokenizer =
+      runtime::Tokenizer::open(tables.data(), tables.size(), error);
+  require(tokenizer != nullptr, "tables that LQC wrote can be opened");
+  exercise(*tokenizer);
+  return 0;
+}
+
+std::vector<std::string> lqc::test::fuzzSeeds() {
+  return {
+      repositoryFile("test/unit/Tokenizer/golden/small-llama3/tokenizer.json"),
+      repositoryFile("examples/bard-llama/tokenizer.json"),
+      R"({"normalizer":null,"pre_tokenizer":{"type":"ByteLevel"},)"
+      R"("decoder":{"type":"ByteLevel"},"post_processor":null,)"
+      R"("added_tokens":[],"model":{"type":"BPE",)"
+      R"("vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]}})"};
+}
