@@ -14,6 +14,7 @@
 #include "lqc/Import/Tokenizer/Tokenizer.h"
 #include "lqc/Support/Error.h"
 #include "lqc/Support/MemoryStats.h"
+#include "lqc/Support/OutputFile.h"
 #include "lqc/Support/Progress.h"
 #include "lqc/Support/Table.h"
 #include "lqc/Target/CPU/CodeGen.h"
@@ -148,9 +149,6 @@ llvm::Error Compiler::checkOutput() {
     return makeError("-o - is for the IR of phases up to schedule: there is "
                      "more than one file after {0}",
                      phaseName(plan.to));
-  if (llvm::sys::fs::is_directory(output))
-    return makeError("{0}: the output must be a file, got: a directory",
-                     output);
   StringRef ending = llvm::sys::path::extension(output);
   if (emit == Emit::Shared || emit == Emit::Object)
     for (StringRef other : {".h", ".payload"})
@@ -158,7 +156,7 @@ llvm::Error Compiler::checkOutput() {
         return makeError("{0}: the output must not end in {1}, which is a file "
                          "beside it",
                          output, other);
-  return llvm::Error::success();
+  return output == "-" ? llvm::Error::success() : checkOutputFile(output);
 }
 
 llvm::Error Compiler::checkOptions() {

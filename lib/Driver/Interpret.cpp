@@ -8,6 +8,7 @@
 #include "lib/Driver/Model.h"
 #include "lqc/Interpreter/Interpreter.h"
 #include "lqc/Support/Error.h"
+#include "lqc/Support/OutputFile.h"
 #include "lqc/Support/Progress.h"
 #include "lqc/Support/Table.h"
 
@@ -92,13 +93,8 @@ static llvm::Error writeLogits(ArrayRef<float> logits, StringRef path) {
     llvm::outs() << bytes;
     return llvm::Error::success();
   }
-  if (llvm::Error error =
-          llvm::writeToOutput(path, [&](llvm::raw_ostream &stream) {
-            stream << bytes;
-            return llvm::Error::success();
-          }))
-    return prefixError(path, std::move(error));
-  return llvm::Error::success();
+  return writeOutputFile(path,
+                         [&](llvm::raw_ostream &stream) { stream << bytes; });
 }
 
 static void printLargest(ArrayRef<int32_t> tokens, ArrayRef<float> logits,
@@ -146,6 +142,9 @@ llvm::Error lqc::interpret(const InterpretOptions &options,
   if (!options.greedy.empty() && !options.logits.empty())
     return makeError("--greedy prints tokens and --logits writes logits: give "
                      "one of them");
+  if (!options.logits.empty() && options.logits != "-")
+    if (llvm::Error error = checkOutputFile(options.logits))
+      return error;
   int64_t greedy = 0;
   if (!options.greedy.empty()) {
     llvm::Expected<int64_t> count =

@@ -12,6 +12,7 @@
 #include "lqc/Import/Safetensors/Importer.h"
 #include "lqc/Import/Tokenizer/Tokenizer.h"
 #include "lqc/Support/Error.h"
+#include "lqc/Support/OutputFile.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -298,20 +299,5 @@ lqc::writeText(StringRef path,
     write(llvm::outs());
     return llvm::Error::success();
   }
-  llvm::Expected<llvm::sys::fs::TempFile> file =
-      llvm::sys::fs::TempFile::create(path + ".%%%%%%.tmp");
-  if (!file)
-    return prefixError(path, file.takeError());
-  llvm::raw_fd_ostream stream(file->FD, /*shouldClose=*/false);
-  write(stream);
-  stream.flush();
-  std::error_code failure = stream.error();
-  stream.clear_error();
-  if (failure) {
-    llvm::consumeError(file->discard());
-    return makeError("{0}: cannot write: {1}", path, failure.message());
-  }
-  if (llvm::Error error = file->keep(path))
-    return prefixError(path, std::move(error));
-  return llvm::Error::success();
+  return writeOutputFile(path, write);
 }

@@ -8,8 +8,13 @@
 #include "lqc/Driver/Driver.h"
 #include "lqc/Support/Error.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
+
+#include <csignal>
+#include <cstdlib>
+#include <iterator>
 
 namespace cl = llvm::cl;
 using llvm::StringRef;
@@ -316,6 +321,20 @@ static llvm::Error runCommand(const Flags &flags) {
   return lqc::compile(options, llvm::outs());
 }
 
+/// Runs at every exit, that of --help too: LLVM's own answer to a full disk
+/// behind standard output is a fatal error.
+static void finishOutput() {
+  llvm::outs().flush();
+  std::error_code failure = llvm::outs().error();
+  llvm::outs().clear_error();
+  if (!failure)
+    return;
+  if (failure != std::errc::broken_pipe) // else the reader has seen enough
+    llvm::errs() << "lqc: error: cannot write to standard output: "
+                 << failure.message() << "\n";
+  std::_Exit(1);
+}
+
 /// What the parser says of a bad command line, as one line and a hint.
 static std::string cleanParserMessage(StringRef text, StringRef command) {
   std::string help = ("lqc " + command + " --help").str();
@@ -342,8 +361,26 @@ static const char *examplesOf(StringRef command) {
                                   : nullptr;
 }
 
+/// LLVM's handlers remove temporary files and pass the signal on. One that this
+/// process was started to ignore (nohup, a job in the background) would then
+/// not end it but take its files away.
+static void installSignalHandlers(int &argc, char **&argv) {
+  constexpr int kSignals[] = {SIGHUP, SIGINT, SIGTERM};
+  struct sigaction before[std::size(kSignals)];
+  for (auto [signal, action] : llvm::zip(kSignals, before))
+    ::sigaction(signal, nullptr, &action);
+  static llvm::InitLLVM init(argc, argv);
+  for (auto [signal, action] : llvm::zip(kSignals, before))
+    if (action.sa_handler == SIG_IGN)
+      ::sigaction(signal, &action, nullptr);
+  // A file that reaches the limit of its size is an error like a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
 int main(int argc, char **argv) {
-  llvm::InitLLVM init(argc, argv);
+  installSignalHandlers(argc, argv);
+  llvm::outs(); // made before, so that it is still there at the exit
+  std::atexit(finishOutput);
   StringRef command = argc > 1 ? argv[1] : "--help";
   if (command == "--help" || command == "-h" || command == "help") {
     llvm::outs() << kOverview;

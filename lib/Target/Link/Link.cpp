@@ -7,6 +7,7 @@
 
 #include "lqc/Target/Link/Link.h"
 
+#include "lib/Target/Link/Subprocess.h"
 #include "lqc/Support/TemporaryFile.h"
 
 #include "llvm/ADT/SmallString.h"
@@ -167,20 +168,15 @@ static Error runDriver(ArrayRef<std::string> arguments, StringRef output) {
   Expected<TemporaryFile> log = TemporaryFile::create("lqc-link", "log");
   if (!log)
     return log.takeError();
-  StringRef path = log->name();
-  SmallVector<StringRef> words(arguments.begin(), arguments.end());
-  const std::optional<StringRef> redirects[] = {StringRef(), path, path};
-  std::string message;
-  int status =
-      sys::ExecuteAndWait(words[0], words, std::nullopt, redirects,
-                          /*SecondsToWait=*/0, /*MemoryLimit=*/0, &message);
-  if (status == 0)
+  Expected<bool> succeeded = runSubprocess(arguments, log->name());
+  if (succeeded && *succeeded)
     return Error::success();
-  if (message.empty()) {
-    auto buffer = MemoryBuffer::getFile(path);
-    message = buffer ? essence((*buffer)->getBuffer()) : "no reason given";
-  }
-  return fileError(output, "linking with " + words[0] + " failed: " + message);
+  auto buffer = MemoryBuffer::getFile(log->name());
+  std::string reason = !succeeded ? toString(succeeded.takeError())
+                       : buffer   ? essence((*buffer)->getBuffer())
+                                  : "no reason given";
+  return fileError(output,
+                   "linking with " + arguments[0] + " failed: " + reason);
 }
 
 /// Runs the linker on the object and the runtime. `more`: arguments that make

@@ -12,8 +12,11 @@
 #include "llvm/Support/raw_ostream.h"
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <sys/resource.h>
+#include <thread>
 
 using namespace lqc;
 using namespace lqc::test;
@@ -143,6 +146,31 @@ TEST_F(LinkTest, fullDiskIsOneLineAndLeavesNothing) {
   ASSERT_EXIT(child(), testing::ExitedWithCode(0),
               "model: cannot write: File too large\n$");
   EXPECT_TRUE(folder.files().empty());
+}
+
+TEST_F(LinkTest, interruptEndsTheLinker) {
+  // A driver that says who it is and goes on for long, whatever happens to us.
+  const std::string driver = folder / "driver";
+  writeFile(driver, "#!/bin/sh\necho $$ >" + (folder / "started") +
+                        "\nexec sleep 60\n");
+  std::filesystem::permissions(driver, std::filesystem::perms::owner_all);
+  auto child = [&] {
+    std::thread interrupter([&] { // the signal may arrive on any thread
+      while (readFile(folder / "started").empty())
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      ::pthread_kill(::pthread_self(), SIGTERM);
+    });
+    LinkOptions options;
+    options.compiler = driver;
+    llvm::errs() << link(folder / "model", options) << "\n";
+    std::exit(0);
+  };
+  ASSERT_EXIT(child(), testing::KilledBySignal(SIGTERM), "^$");
+  const pid_t group = std::stoi(readFile(folder / "started"));
+  EXPECT_NE(::kill(-group, 0), 0) << "the driver still runs";
+  std::vector<std::string> files = folder.files();
+  std::sort(files.begin(), files.end());
+  EXPECT_EQ(files, (std::vector<std::string>{"driver", "started"}));
 }
 
 TEST_F(LinkTest, interruptLeavesNothing) {

@@ -9,6 +9,7 @@
 #include "lqc/Support/Hash.h"
 #include "lqc/Support/MappedFile.h"
 #include "lqc/Support/MemoryStats.h"
+#include "lqc/Support/OutputFile.h"
 #include "lqc/Support/Parallel.h"
 #include "lqc/Support/Progress.h"
 #include "lqc/Support/Table.h"
@@ -53,6 +54,7 @@ protected:
   llvm::SmallString<128> root;
 };
 using MappedFileTest = TempDirectory;
+using OutputFileTest = TempDirectory;
 } // namespace
 
 static std::string errorOf(llvm::StringRef path) {
@@ -128,6 +130,35 @@ TEST_F(MappedFileTest, DroppedPagesComeBack) {
   file->dropPages(99999, ~0ULL);
   file->dropPages(~0ULL, 1);
   EXPECT_EQ(file->text(), contents);
+}
+
+//===----------------------------------------------------------------------===//
+// OutputFile
+//===----------------------------------------------------------------------===//
+
+static llvm::Error writeText(const std::string &path, const char *text) {
+  return writeOutputFile(path,
+                         [&](llvm::raw_ostream &stream) { stream << text; });
+}
+
+TEST_F(OutputFileTest, ReplacesAFileWhole) {
+  write("a", "old");
+  EXPECT_FALSE(bool(checkOutputFile(path("a"))));
+  EXPECT_EQ(llvm::toString(writeText(path("a"), "new")), "");
+  EXPECT_EQ(llvm::cantFail(MappedFile::open(path("a"))).text(), "new");
+}
+
+TEST_F(OutputFileTest, SaysWhyNot) {
+  std::string none = path("none/a"), folder = root.str().str();
+  EXPECT_EQ(llvm::toString(checkOutputFile(none)),
+            none + ": cannot write: No such file or directory");
+  EXPECT_EQ(llvm::toString(writeText(none, "text")),
+            none + ": cannot write: No such file or directory");
+  EXPECT_EQ(llvm::toString(checkOutputFile(folder)),
+            folder + ": the output must be a regular file, got: a directory");
+  EXPECT_EQ(
+      llvm::toString(checkOutputFile("/dev/full")),
+      "/dev/full: the output must be a regular file, got: a device or a pipe");
 }
 
 //===----------------------------------------------------------------------===//
