@@ -76,6 +76,38 @@ def extra_tensor(header):
     header["model.empty.weight"] = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
 
 
+@edit_header
+def overlapping(header):
+    header[NORM]["data_offsets"] = [offset - 1 for offset in header[NORM]["data_offsets"]]
+
+
+@edit_header
+def negative_shape(header):
+    header[NORM]["shape"] = [-32]
+
+
+@edit_header
+def huge_shape(header):
+    header[NORM]["shape"] = [1 << 40, 1 << 40]
+
+
+@edit_header
+def large_shape(header):
+    header[NORM]["shape"] = [1 << 40]
+
+
+def duplicate_tensor(folder):
+    header, data = read_header(folder / FILE)
+    text = json.dumps(header)[:-1] + f', "{NORM}": {{}}}}'
+    (folder / FILE).write_bytes(len(text).to_bytes(8, "little") + text.encode() + data)
+
+
+def escaping_shard(folder):
+    index = json.loads((folder / INDEX).read_text())
+    index["weight_map"][NORM] = "../model-00002-of-00003.safetensors"
+    (folder / INDEX).write_text(json.dumps(index))
+
+
 def missing_shard(folder):
     (folder / "model-00002-of-00003.safetensors").unlink()
 
@@ -88,21 +120,50 @@ def deep_json(folder):
     (folder / "config.json").write_text("[" * 50000)
 
 
+def deep_header(folder):
+    text = b'{"a":' * 50000
+    (folder / FILE).write_bytes(len(text).to_bytes(8, "little") + text)
+
+
+def huge_json(folder):
+    """A hole: it takes no space on the disk."""
+    with open(folder / "config.json", "r+b") as file:
+        file.truncate(1 << 36)
+
+
+def duplicate_key(folder):
+    text = (folder / "config.json").read_text().rstrip()[:-1]
+    (folder / "config.json").write_text(text + ', "vocab_size": 65}')
+
+
 def broken_header(folder):
     text = b'{"model.norm.weight": '
     (folder / FILE).write_bytes(len(text).to_bytes(8, "little") + text)
 
 
-def nan(folder):
-    header, data = read_header(folder / FILE)
-    begin = header["model.layers.0.mlp.up_proj.weight"]["data_offsets"][0]
-    write_header(folder / FILE, header, data[:begin] + b"\xff" * 4 + data[begin + 4 :])
+def first_element(value):
+    """The first element of a weight becomes `value`, four bytes of an f32."""
+
+    def make(folder):
+        header, data = read_header(folder / FILE)
+        begin = header["model.layers.0.mlp.up_proj.weight"]["data_offsets"][0]
+        write_header(folder / FILE, header, data[:begin] + value + data[begin + 4 :])
+
+    return make
+
+
+nan = first_element(b"\xff" * 4)
+infinite = first_element(b"\x00\x00\x80\xff")
 
 
 def broken_tokenizer(folder):
     (folder / "tokenizer.json").write_text("{")
 
 
+many_layers = edit_config(num_hidden_layers=100000)
+wide = edit_config(hidden_size=1 << 30, intermediate_size=(1 << 31) - 1, head_dim=1 << 16)
+large_vocabulary = edit_config(vocab_size=(1 << 31) - 1)
+long_context = edit_config(max_position_embeddings=(1 << 31) - 1)
 unknown_architecture = edit_config(model_type="mamba", architectures=["MambaForCausalLM"])
 
 
