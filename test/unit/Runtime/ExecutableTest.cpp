@@ -65,6 +65,7 @@ struct ExecutableTest : testing::Test {
                     const std::string &generation = "") {
     LinkOptions options;
     options.runtimeLibrary = LQC_RUNTIME_LIBRARY;
+    options.compiler = LQC_TEST_COMPILER;
     auto payload = [&](PayloadWriter &writer) {
       const float scale = 1.5f;
       writer.beginSection(runtime::Weights);
