@@ -20,6 +20,8 @@ namespace lqc::runtime {
 /// Steps of one match before it is given up. A pattern of a real tokenizer
 /// takes about one step a character.
 static constexpr uint32_t kMatchLimit = 10'000'000;
+/// Memory of one match (KiB) before it is given up; PCRE2's own limit is 20 GB.
+static constexpr uint32_t kHeapLimit = 64 * 1024;
 
 struct TextSteps::Step : TextStep {
   std::unique_ptr<pcre2_code, decltype(&pcre2_code_free)> code;
@@ -52,9 +54,11 @@ size_t TextSteps::size() const { return steps.size(); }
 TextSteps::Scratch::Scratch(const TextSteps &steps)
     : matchData(pcre2_match_data_create(1, nullptr)),
       matchContext(pcre2_match_context_create(nullptr)), buffers(steps.size()) {
-  if (matchContext)
-    pcre2_set_match_limit(static_cast<pcre2_match_context *>(matchContext),
-                          kMatchLimit);
+  if (!matchContext)
+    return;
+  auto *context = static_cast<pcre2_match_context *>(matchContext);
+  pcre2_set_match_limit(context, kMatchLimit);
+  pcre2_set_heap_limit(context, kHeapLimit);
 }
 
 TextSteps::Scratch::~Scratch() {

@@ -8,7 +8,7 @@
 #include "lib/Import/Tokenizer/Description.h"
 #include "test/fuzz/Exercise.h"
 
-#include <cstring>
+#include <algorithm>
 
 using namespace lqc;
 using namespace lqc::test;
@@ -16,7 +16,7 @@ using namespace lqc::test;
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   // At a multiple of 8 bytes, as in an executable.
   std::unique_ptr<uint64_t[]> tables(new uint64_t[size / 8 + 1]);
-  std::memcpy(tables.get(), data, size);
+  std::copy_n(data, size, reinterpret_cast<uint8_t *>(tables.get()));
   if (size >= sizeof(runtime::TokenizerHeader))
     reinterpret_cast<runtime::TokenizerHeader *>(tables.get())->totalBytes =
         size; // most changes of the input would stop at a wrong size

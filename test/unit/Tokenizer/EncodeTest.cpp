@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lqc/Support/MemoryStats.h"
 #include "test/unit/Tokenizer/Fixture.h"
 
 #include <map>
@@ -184,6 +185,27 @@ TEST(Encode, GivesUpOnAnEndlessPattern) {
   ASSERT_TRUE(letters.tokenizer) << letters.error;
   std::string word(90, 'a');
   EXPECT_EQ(letters->encode(word, false), mergeByDefinition(word));
+}
+
+TEST(Encode, GivesUpOnAPatternThatTakesMemory) {
+  // A step of the match keeps 200 groups: some KB for each character.
+  std::string groups;
+  for (int i = 0; i < 200; ++i)
+    groups += "()";
+  TemporaryModel model(lettersJson(
+      R"("pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Split",)"
+      R"("pattern":{"Regex":"(?:a|b)" +
+      groups +
+      R"(|c)+[xy]"},"behavior":"Isolated"},)"
+      R"({"type":"ByteLevel","use_regex":false}]},)"));
+  OpenTokenizer letters = openDirectory(model.path);
+  ASSERT_TRUE(letters.tokenizer) << letters.error;
+  const uint64_t before = anonymousMemoryBytes();
+  PeakMemory peak;
+  std::string word(200'000, 'a');
+  std::vector<int32_t> tokens = letters->encode(word, false);
+  EXPECT_FALSE(tokens.empty());
+  EXPECT_LT(peak.bytes(), before + (uint64_t(200) << 20));
 }
 
 TEST(Encode, RandomBytesStayText) {
