@@ -8,6 +8,7 @@
 #ifndef LQC_TEST_FUZZ_EXERCISE_H
 #define LQC_TEST_FUZZ_EXERCISE_H
 
+#include "lib/Import/Tokenizer/Description.h"
 #include "lqc/Runtime/Tokenizer.h"
 #include "test/fuzz/Fuzz.h"
 
@@ -33,6 +34,16 @@ inline void exercise(const runtime::Tokenizer &tokenizer) {
     stream.push(id);
   stream.flush();
   (void)(tokenizer.isEos(0) || tokenizer.addsBos());
+}
+
+/// What a reader accepted becomes tables, which can be opened.
+inline void exerciseTables(const TokenizerDescription &description) {
+  const std::vector<char> tables = writeTokenizerTables(description);
+  std::string error;
+  auto tokenizer =
+      runtime::Tokenizer::open(tables.data(), tables.size(), error);
+  require(tokenizer != nullptr, "tables that LQC wrote can be opened");
+  exercise(*tokenizer);
 }
 
 } // namespace lqc::test

@@ -18,22 +18,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const llvm::StringRef text(reinterpret_cast<const char *>(data), size);
   llvm::Expected<TokenizerDescription> description =
       readTokenizerJson(text, "tokenizer.json", kVocabulary);
-  if (!description) {
+  if (description)
+    exerciseTables(*description);
+  else
     requireOneLine(description.takeError());
-    return 0;
-  }
-  const std::vector<char> tables = writeTokenizerTables(*description);
-  std::string error;
-  auto tokenizer =
-      runtime::Tokenizer::open(tables.data(), tables.size(), error);
-  require(tokenizer != nullptr, "tables that LQC wrote can be opened");
-  exercise(*tokenizer);
   return 0;
 }
 
 std::vector<std::string> lqc::test::fuzzSeeds() {
   return {
       repositoryFile("test/unit/Tokenizer/golden/small-llama3/tokenizer.json"),
+      repositoryFile("test/unit/Tokenizer/golden/small-llama2/tokenizer.json"),
       repositoryFile("examples/bard-llama/tokenizer.json"),
       R"({"normalizer":null,"pre_tokenizer":{"type":"ByteLevel"},)"
       R"("decoder":{"type":"ByteLevel"},"post_processor":null,)"
