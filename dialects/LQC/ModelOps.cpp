@@ -7,6 +7,8 @@
 
 #include "dialects/LQC/LQC.h"
 
+#include "lqc/Numerics/Levels.h"
+
 #include "mlir/IR/PatternMatch.h"
 
 using namespace mlir;
@@ -72,6 +74,14 @@ static LogicalResult verifyIntegerOperands(LinearOp op) {
     return op.emitOpError("a quantized input must meet a quantized weight, "
                           "got: ")
            << op.getWeight().getType();
+  if (!input.getValue().isActivation())
+    return op.emitOpError("a quantized input must have a scheme of activations "
+                          "(dynamic-int8-gG, static-int8-gG), got: ")
+           << schemeName(input.getValue());
+  if (levelStep(weight.getValue()) == 0)
+    return op.emitOpError("a quantized input must meet weights whose levels "
+                          "are integers times a constant, got: ")
+           << schemeName(weight.getValue());
   int64_t columns = columnsOf(op.getWeight());
   int64_t inputGroup = input.getValue().groupColumns(columns);
   int64_t weightGroup = weight.getValue().groupColumns(columns);

@@ -44,7 +44,9 @@ def LQC_LinearOp : LQC_TensorOp<"linear"> {
     * C1: input rows are as long as weight rows
     * C2: the result has one row an input row and one column a weight row
     * C3: the bias has one element a weight row
-    * C4: a quantized input goes with a quantized weight, and one group size
+    * C4: a quantized input has a scheme of activations and goes with a quantized
+      weight whose levels are integers times a constant (`intB`, `uintB`,
+      `mxfp4`, `nvfp4`, `qB_k`; not `nf4`, `fp4`, `fp8`), and one group size
       divides the other
   }];
   let arguments = (ins LQC_Activations:$input, LQC_Matrix:$weight,

@@ -133,9 +133,28 @@ static LogicalResult verifyQuantization(Operation *op, RankedTensorType plain,
   return success();
 }
 
-LogicalResult QuantizeOp::verify() { // C1, C2
-  return verifyQuantization(*this, getInput().getType(), "operand", getType(),
-                            "result");
+LogicalResult QuantizeOp::verify() {
+  if (failed(verifyQuantization(*this, getInput().getType(), "operand",
+                                getType(), "result"))) // C1, C2
+    return failure();
+  // C3
+  const Scheme &scheme = schemeOf(getType()).getValue();
+  bool wantsScales = scheme.isActivation() && !scheme.isDynamic();
+  if (wantsScales != bool(getScales()))
+    return emitOpError(wantsScales ? "a static scheme of activations must have "
+                                     "its scales as an operand, got: "
+                                   : "scales must go with a static scheme of "
+                                     "activations, got: ")
+           << schemeName(scheme);
+  if (!getScales())
+    return success();
+  RankedTensorType scales = getScales().getType();
+  if (scales.getElementType().isF32() &&
+      scales.getDimSize(0) == scheme.groups(getType().getDimSize(1)))
+    return success();
+  return emitOpError("scales must have one f32 element per group of columns, "
+                     "got: ")
+         << scales << " for " << getType();
 }
 
 LogicalResult DequantizeOp::verify() { // C1, C2

@@ -91,20 +91,25 @@ def LQC_YieldOp : LQC_Op<"yield", [
 def LQC_QuantizeOp : LQC_TensorOp<"quantize"> {
   let summary = "rounds a matrix to the codes of a scheme";
   let description = [{
-    The result's encoding names the scheme; `lqc/Numerics/QuantizedTensor.h`
-    defines the rounding. `clip = least_squares` shrinks each group's range to
-    the ratio (1.00, 0.95, … 0.40) with the least squared error. On weights it
-    runs at compile time, on activations (dynamic schemes) at run time.
+    The result's encoding names the scheme; `lqc/Numerics/Grid.h` defines the
+    rounding. `clip = least_squares` shrinks each group's range to the ratio
+    (1.00, 0.95, … 0.40) with the least squared error. On weights it runs at
+    compile time, on activations at run time. A scheme of static activations
+    takes its scales, one for each group of columns, as a second operand (0
+    counts as 1): `q = clamp(roundeven(x / scale), -127, 127)`.
 
     ```mlir
     %q = lqc.quantize %w : (tensor<256x256xbf16>) -> tensor<256x256xf32, #lqc.scheme<"int4-g64">>
+    %p = lqc.quantize %x, %scales : (tensor<?x256xf32>, tensor<4xf32>) -> tensor<?x256xf32, #lqc.scheme<"static-int8-g64">>
     ```
 
     **Constraints**
     * C1: the result is the operand's shape with a `#lqc.scheme` encoding
     * C2: the operand has no encoding
+    * C3: `scales` is given if and only if the scheme is one of static
+      activations; it has one f32 element a group
   }];
-  let arguments = (ins LQC_Matrix:$input,
+  let arguments = (ins LQC_Matrix:$input, Optional<LQC_Vector>:$scales,
                        DefaultValuedAttr<LQC_Clip, "::lqc::Clip::none">:$clip);
   let results = (outs LQC_Activations:$result);
   let hasVerifier = 1;

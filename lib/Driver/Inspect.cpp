@@ -70,7 +70,8 @@ static SchemeCost costOf(const Scheme &scheme, MLIRContext *context,
   return cost;
 }
 
-/// Every scheme for weights, with groups of 64, if no matrix is quantized yet.
+/// Every scheme for weights, with groups of 64 where it has none of its own, if
+/// no matrix is quantized yet.
 static std::vector<SchemeCost> schemeCosts(ModuleOp module,
                                            const BitsReport &bits) {
   SmallVector<RankedTensorType> matrices = layerMatrices(module);
@@ -79,9 +80,8 @@ static std::vector<SchemeCost> schemeCosts(ModuleOp module,
       llvm::any_of(matrices, [](Type type) { return bool(schemeOf(type)); }))
     return costs;
   for (const SchemeFamily &family : schemeTable()) {
-    Scheme scheme = family.scheme;
-    scheme.groupSize = 64;
-    if (!scheme.isDynamic())
+    Scheme scheme = family.withGroup(64);
+    if (!scheme.isActivation())
       costs.push_back(costOf(scheme, module.getContext(), matrices, bits));
   }
   return costs;

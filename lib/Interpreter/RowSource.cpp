@@ -74,7 +74,7 @@ private:
   std::shared_ptr<const WeightFile> file;
 };
 
-/// Canonical quantized bytes in memory: codes, scales, zero points.
+/// Canonical quantized bytes in memory.
 class SerializedSource : public RowSource {
 public:
   SerializedSource(RankedTensorType type, WeightBytes bytes,
@@ -85,12 +85,11 @@ public:
   void release(int64_t first, int64_t count) const override;
 
 private:
-  /// Where codes, scales and zero points of rows [0, rows) end, each counted
-  /// from its own start.
-  struct Parts {
-    uint64_t codes, scales, zeros;
-  };
-  Parts partsOf(int64_t rows) const;
+  /// Bytes of each part of the first `rows` rows.
+  SerializedParts partsOf(int64_t rows) const {
+    return serializedParts(schemeOf(type()).getValue(), rows,
+                           type().getDimSize(1));
+  }
 
   WeightBytes bytes;
   std::shared_ptr<const WeightFile> file;
@@ -137,18 +136,6 @@ private:
 
 } // namespace
 
-SerializedSource::Parts SerializedSource::partsOf(int64_t rows) const {
-  const Scheme &scheme = schemeOf(type()).getValue();
-  int64_t columns = type().getDimSize(1);
-  uint64_t groups = rows * scheme.groups(columns);
-  Parts parts;
-  parts.codes = (rows * columns * scheme.bits + 7) / 8;
-  parts.zeros = scheme.isSymmetric() ? 0 : (groups * scheme.bits + 7) / 8;
-  parts.scales =
-      serializedBytes(scheme, rows, columns) - parts.codes - parts.zeros;
-  return parts;
-}
-
 // The bytes of some rows are cut out of each part and put together as a tensor
 // of their own. Every eighth row starts on a byte in all parts.
 llvm::Expected<RowBlock> SerializedSource::read(int64_t first,
@@ -156,16 +143,15 @@ llvm::Expected<RowBlock> SerializedSource::read(int64_t first,
   const Scheme &scheme = schemeOf(type()).getValue();
   int64_t columns = type().getDimSize(1);
   int64_t start = first / 8 * 8, end = first + count;
-  Parts skipped = partsOf(start), taken = partsOf(end - start);
-  Parts whole = partsOf(rows());
   std::vector<char> part;
-  auto append = [&](uint64_t offset, uint64_t size) {
-    llvm::ArrayRef<char> piece = bytes.bytes.slice(offset, size);
+  uint64_t offset = 0;
+  for (auto [skipped, taken, whole] :
+       llvm::zip(partsOf(start).list(), partsOf(end - start).list(),
+                 partsOf(rows()).list())) {
+    llvm::ArrayRef<char> piece = bytes.bytes.slice(offset + skipped, taken);
     part.insert(part.end(), piece.begin(), piece.end());
-  };
-  append(skipped.codes, taken.codes);
-  append(whole.codes + skipped.scales, taken.scales);
-  append(whole.codes + whole.scales + skipped.zeros, taken.zeros);
+    offset += whole;
+  }
   llvm::Expected<QuantizedTensor> tensor =
       deserialize(part, scheme, end - start, columns);
   if (!tensor)
@@ -288,10 +274,10 @@ private:
 /// start of the tensor.
 llvm::Error QuantizeSource::describe(llvm::Error error, int64_t first) const {
   std::string message = llvm::toString(std::move(error));
-  llvm::StringRef rest = message;
+  auto [what, rest] = llvm::StringRef(message).split(" of row ");
   int64_t row;
-  if (rest.consume_front("scale of row ") && !rest.consumeInteger(10, row))
-    message = ("scale of row " + llvm::Twine(first + row) + rest).str();
+  if (!rest.consumeInteger(10, row))
+    message = (what + " of row " + llvm::Twine(first + row) + rest).str();
   return makeError("{0}: {1}", name, message);
 }
 

@@ -36,7 +36,8 @@ struct EncodedBlock {
   RowBlock rows;
   std::vector<char> owned;
   llvm::ArrayRef<char> bytes;
-  std::vector<char> scales, zeros; ///< of canonical quantized bytes
+  /// Of canonical quantized bytes: what comes behind the codes.
+  std::array<std::vector<char>, 4> tails;
   std::string error;
 };
 
@@ -60,15 +61,18 @@ private:
 
 } // namespace
 
-/// Canonical bytes: all codes come first, so scales and zero points wait.
+/// Canonical bytes: all codes come first, so scales and the like wait.
 void BlockEncoder::serializeRows(int64_t count, EncodedBlock &block) const {
   const QuantizedTensor &tensor = *block.rows.quantized;
   std::vector<char> all = serialize(tensor);
-  uint64_t codes = (tensor.codes.size() * tensor.scheme.bits + 7) / 8;
-  uint64_t zeros = (tensor.zeros.size() * tensor.scheme.bits + 7) / 8;
-  block.scales.assign(all.begin() + codes, all.end() - zeros);
-  block.zeros.assign(all.end() - zeros, all.end());
-  all.resize(codes);
+  std::array<uint64_t, 5> parts =
+      serializedParts(tensor.scheme, count, tensor.columns).list();
+  std::vector<char>::iterator place = all.begin() + parts.front();
+  for (size_t i = 0; i < block.tails.size(); ++i) {
+    block.tails[i].assign(place, place + parts[i + 1]);
+    place += parts[i + 1];
+  }
+  all.resize(parts.front());
   block.owned = std::move(all);
   block.bytes = block.owned;
 }
@@ -133,7 +137,7 @@ llvm::Error lqc::streamRows(const RowSource &source, RankedTensorType type,
   if (type.getNumElements() == 0)
     return llvm::Error::success();
   BlockEncoder encoder(source, type, name);
-  std::vector<char> scales, zeros;
+  std::array<std::vector<char>, 4> tails;
   int64_t rows = source.rows(), blockRows = blockRowsOf(source);
   int64_t blocks = (rows + blockRows - 1) / blockRows;
   int64_t batch = kBlocksPerThread * threads;
@@ -152,14 +156,13 @@ llvm::Error lqc::streamRows(const RowSource &source, RankedTensorType type,
         return makeError("{0}", block.error);
       if (llvm::Error error = sink(block.bytes))
         return error;
-      scales.insert(scales.end(), block.scales.begin(), block.scales.end());
-      zeros.insert(zeros.end(), block.zeros.begin(), block.zeros.end());
+      for (auto [all, part] : llvm::zip(tails, block.tails))
+        all.insert(all.end(), part.begin(), part.end());
     }
     int64_t first = begin * blockRows;
     source.release(first, std::min(end * blockRows, rows) - first);
   }
-  for (llvm::ArrayRef<char> tail :
-       {llvm::ArrayRef(scales), llvm::ArrayRef(zeros)})
+  for (llvm::ArrayRef<char> tail : tails)
     if (!tail.empty())
       if (llvm::Error error = sink(tail))
         return error;

@@ -126,11 +126,9 @@ static RankedTensorType withRows(RankedTensorType type, int64_t rows) {
 }
 
 static llvm::Error checkBuffered(SchemeAttr scheme) {
-  if (!scheme ||
-      (scheme.getValue().bits == 8 && scheme.getValue().isSymmetric() &&
-       scheme.getValue().scale == ScaleFormat::F32))
+  if (!scheme || scheme.getValue().isActivation())
     return llvm::Error::success();
-  return makeError("a buffer holds plain or dynamically quantized tensors, "
+  return makeError("a buffer holds plain tensors or quantized activations, "
                    "got: {0}",
                    schemeName(scheme.getValue()));
 }

@@ -22,9 +22,13 @@ static llvm::Error quantizeMatrix(QuantizeOp op, Frame &frame) {
   ClipSearch clip = op.getClip() == Clip::least_squares
                         ? ClipSearch::LeastSquares
                         : ClipSearch::None;
+  const Scheme &scheme = schemeOf(op.getType()).getValue();
+  int64_t rows = input.shape()[0], columns = input.shape()[1];
   llvm::Expected<QuantizedTensor> result =
-      quantize(input.floats(), input.shape()[0], input.shape()[1],
-               schemeOf(op.getType()).getValue(), clip, frame.machine.threads);
+      op.getScales() ? quantizeWith(frame.get(op.getScales()).floats(),
+                                    input.floats(), rows, columns, scheme)
+                     : quantize(input.floats(), rows, columns, scheme, clip,
+                                frame.machine.threads);
   if (!result)
     return opError(op, "{0}", llvm::toString(result.takeError()));
   frame.set(op, TensorValue::ofQuantized(std::move(*result)));

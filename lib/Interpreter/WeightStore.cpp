@@ -193,7 +193,8 @@ llvm::Expected<RowSourcePtr> WeightEvaluator::makeSource(Value value,
   Operation *op = value.getDefiningOp();
   if (GetWeightOp get = dyn_cast<GetWeightOp>(op))
     return sourceOf(get, sources);
-  if (QuantizeOp quantize = dyn_cast<QuantizeOp>(op))
+  if (QuantizeOp quantize = dyn_cast<QuantizeOp>(op);
+      quantize && !quantize.getScales())
     return sourceOf(quantize, sources);
   if (tensor::ExtractSliceOp slice = dyn_cast<tensor::ExtractSliceOp>(op))
     return sourceOf(slice, sources);

@@ -8,6 +8,7 @@
 #include "lqc/Numerics/Packing.h"
 
 #include "lqc/Numerics/Half.h"
+#include "lqc/Numerics/Levels.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -45,13 +46,27 @@ static int64_t paddedColumns(const Scheme &scheme, int64_t columns,
   return llvm::alignTo(columns, columnsPerRun(scheme.bits, layout));
 }
 
-static uint64_t scaleBytes(const Scheme &scheme) {
-  return scheme.scale == ScaleFormat::F32 ? 4 : 2;
-}
-
 /// Bytes of one bit mask over the rows of a block.
 static uint64_t maskBytes(const Layout &layout) {
   return llvm::divideCeil(layout.tileRows, 8);
+}
+
+llvm::SmallVector<uint64_t, 4> lqc::groupPlanes(unsigned bits, int64_t groups,
+                                                const Layout &layout) {
+  llvm::SmallVector<uint64_t, 4> offsets = {0};
+  for (BitPlane plane : bitPlanes(bits))
+    offsets.push_back(offsets.back() +
+                      llvm::divideCeil(groups, 8 / plane.bits) *
+                          layout.tileRows);
+  return offsets;
+}
+
+/// Bytes of `count` scales for each row of a block.
+static uint64_t scaleBytes(ScaleFormat format, int64_t count,
+                           const Layout &layout) {
+  unsigned bits = scaleBits(format);
+  return bits <= 8 ? groupPlanes(bits, count, layout).back()
+                   : count * layout.tileRows * bits / 8;
 }
 
 BlockParts lqc::blockParts(const Scheme &scheme, int64_t columns,
@@ -62,12 +77,19 @@ BlockParts lqc::blockParts(const Scheme &scheme, int64_t columns,
     parts.planes.push_back(parts.bytes);
     parts.bytes += codes * plane.bits / 8;
   }
-  uint64_t groups = scheme.groups(columns);
+  uint64_t groups = scheme.groups(columns), supers = scheme.supers(columns);
   parts.scales = parts.bytes;
-  parts.bytes += groups * layout.tileRows * scaleBytes(scheme);
+  parts.bytes += scaleBytes(scheme.scale, groups, layout);
   parts.zeros = parts.bytes;
-  if (!scheme.isSymmetric())
+  if (scheme.zero == ZeroPoint::Integer)
     parts.bytes += groups * scheme.bits * maskBytes(layout);
+  else if (scheme.zero == ZeroPoint::Minimum)
+    parts.bytes += scaleBytes(scheme.scale, groups, layout);
+  parts.superScales = parts.bytes;
+  parts.bytes += scaleBytes(scheme.superScale, supers, layout);
+  parts.superOffsets = parts.bytes;
+  if (scheme.hasOffsets())
+    parts.bytes += scaleBytes(scheme.superScale, supers, layout);
   return parts;
 }
 
@@ -181,32 +203,103 @@ static std::pair<uint64_t, int64_t> placeOf(int64_t row, uint64_t blockBytes,
   return {row / layout.tileRows * blockBytes, row % layout.tileRows};
 }
 
-static void packScales(const QuantizedTensor &tensor, int64_t row,
-                       const Layout &layout, int64_t place, char *out) {
-  int64_t groups = tensor.groups();
-  for (int64_t g = 0; g < groups; ++g) {
-    float scale = tensor.scales[row * groups + g];
-    char *target =
-        out + (g * layout.tileRows + place) * scaleBytes(tensor.scheme);
-    if (tensor.scheme.scale == ScaleFormat::F32) {
-      std::memcpy(target, &scale, 4);
-      continue;
+/// Codes of at most 8 bits, one for each group, into the planes of one row.
+static void packGroupCodes(llvm::ArrayRef<uint8_t> codes, unsigned bits,
+                           const Layout &layout, int64_t place, char *out) {
+  llvm::SmallVector<uint64_t, 4> offsets =
+      groupPlanes(bits, codes.size(), layout);
+  for (auto [plane, offset] : llvm::zip(bitPlanes(bits), offsets)) {
+    int64_t inByte = 8 / plane.bits;
+    for (size_t g = 0; g < codes.size(); ++g) {
+      unsigned part = (codes[g] >> plane.shift) & ((1u << plane.bits) - 1);
+      out[offset + g / inByte * layout.tileRows + place] |=
+          part << (g % inByte * plane.bits);
     }
-    uint16_t half = halfFromFloat(scale);
-    std::memcpy(target, &half, 2);
   }
 }
 
-static void packZeros(const QuantizedTensor &tensor, int64_t row,
-                      const Layout &layout, int64_t place, char *out) {
-  int64_t groups = tensor.groups();
-  uint64_t mask = maskBytes(layout);
-  for (int64_t g = 0; g < groups; ++g) {
-    unsigned zero = tensor.zeros[row * groups + g];
-    for (unsigned b = 0; b < tensor.scheme.bits; ++b)
-      out[(g * tensor.scheme.bits + b) * mask + place / 8] |= ((zero >> b) & 1)
-                                                              << (place % 8);
+static void unpackGroupCodes(const char *in, unsigned bits,
+                             const Layout &layout, int64_t place,
+                             llvm::MutableArrayRef<uint8_t> codes) {
+  llvm::SmallVector<uint64_t, 4> offsets =
+      groupPlanes(bits, codes.size(), layout);
+  llvm::fill(codes, 0);
+  for (auto [plane, offset] : llvm::zip(bitPlanes(bits), offsets)) {
+    int64_t inByte = 8 / plane.bits;
+    for (size_t g = 0; g < codes.size(); ++g) {
+      unsigned byte = static_cast<unsigned char>(
+          in[offset + g / inByte * layout.tileRows + place]);
+      unsigned part = byte >> (g % inByte * plane.bits);
+      codes[g] |= (part & ((1u << plane.bits) - 1)) << plane.shift;
+    }
   }
+}
+
+/// Scales of one row: as codes in planes, or as whole floats.
+static void packScales(llvm::ArrayRef<float> scales, ScaleFormat format,
+                       const Layout &layout, int64_t place, char *out) {
+  if (scaleBits(format) <= 8) {
+    llvm::SmallVector<uint8_t, 64> codes(scales.size());
+    for (auto [code, scale] : llvm::zip(codes, scales))
+      code = codeFromScale(format, scale);
+    return packGroupCodes(codes, scaleBits(format), layout, place, out);
+  }
+  for (size_t g = 0; g < scales.size(); ++g) {
+    int64_t index = g * layout.tileRows + place;
+    if (format == ScaleFormat::F32) {
+      std::memcpy(out + index * 4, &scales[g], 4);
+      continue;
+    }
+    uint16_t half = halfFromFloat(scales[g]);
+    std::memcpy(out + index * 2, &half, 2);
+  }
+}
+
+static void unpackScales(const char *in, ScaleFormat format,
+                         const Layout &layout, int64_t place,
+                         llvm::MutableArrayRef<float> scales) {
+  if (scaleBits(format) <= 8) {
+    llvm::SmallVector<uint8_t, 64> codes(scales.size());
+    unpackGroupCodes(in, scaleBits(format), layout, place, codes);
+    for (auto [code, scale] : llvm::zip(codes, scales))
+      scale = scaleFromCode(format, code);
+    return;
+  }
+  for (size_t g = 0; g < scales.size(); ++g) {
+    int64_t index = g * layout.tileRows + place;
+    if (format == ScaleFormat::F32) {
+      std::memcpy(&scales[g], in + index * 4, 4);
+      continue;
+    }
+    uint16_t half;
+    std::memcpy(&half, in + index * 2, 2);
+    scales[g] = floatFromHalf(half);
+  }
+}
+
+/// Zero points as bit masks, minima as scales.
+static void packZeros(llvm::ArrayRef<uint8_t> zeros, const Scheme &scheme,
+                      const Layout &layout, int64_t place, char *out) {
+  unsigned bits = zeroBits(scheme);
+  if (scheme.zero == ZeroPoint::Minimum)
+    return packGroupCodes(zeros, bits, layout, place, out);
+  uint64_t mask = maskBytes(layout);
+  for (size_t g = 0; g < zeros.size(); ++g)
+    for (unsigned b = 0; b < bits; ++b)
+      out[(g * bits + b) * mask + place / 8] |= ((zeros[g] >> b) & 1)
+                                                << (place % 8);
+}
+
+template <typename T>
+static llvm::ArrayRef<T> rowOf(const std::vector<T> &all, int64_t row,
+                               int64_t count) {
+  return llvm::ArrayRef(all).slice(row * count, count);
+}
+
+template <typename T>
+static llvm::MutableArrayRef<T> rowOf(std::vector<T> &all, int64_t row,
+                                      int64_t count) {
+  return llvm::MutableArrayRef(all).slice(row * count, count);
 }
 
 void lqc::pack(const QuantizedTensor &tensor, const Layout &layout,
@@ -219,6 +312,7 @@ void lqc::pack(const QuantizedTensor &tensor, const Layout &layout,
   llvm::SmallVector<BitPlane, 3> planes = bitPlanes(scheme.bits);
   int64_t padded = paddedColumns(scheme, tensor.columns, layout);
   int64_t stride = layout.tileRows * kChunkColumns;
+  int64_t groups = tensor.groups(), supers = tensor.supers();
   // Padding is zero bytes; what is not padding is written below.
   std::memset(out.data(), 0, out.size());
   std::vector<uint8_t> codes(padded, 0);
@@ -232,41 +326,34 @@ void lqc::pack(const QuantizedTensor &tensor, const Layout &layout,
     for (size_t p = 0; p < planes.size(); ++p)
       packPlaneRow(planes[p], codes.data(), padded, stride,
                    block + parts.planes[p] + place * kChunkColumns);
-    packScales(tensor, row, layout, place, block + parts.scales);
+    packScales(rowOf(tensor.scales, row, groups), scheme.scale, layout, place,
+               block + parts.scales);
     if (!scheme.isSymmetric())
-      packZeros(tensor, row, layout, place, block + parts.zeros);
+      packZeros(rowOf(tensor.zeros, row, groups), scheme, layout, place,
+                block + parts.zeros);
+    packScales(rowOf(tensor.superScales, row, supers), scheme.superScale,
+               layout, place, block + parts.superScales);
+    if (scheme.hasOffsets())
+      packScales(rowOf(tensor.superOffsets, row, supers), scheme.superScale,
+                 layout, place, block + parts.superOffsets);
   }
 }
 
-static void unpackScales(const char *in, int64_t row, const Layout &layout,
-                         int64_t place, QuantizedTensor &tensor) {
-  int64_t groups = tensor.groups();
-  for (int64_t g = 0; g < groups; ++g) {
-    const char *source =
-        in + (g * layout.tileRows + place) * scaleBytes(tensor.scheme);
-    float &scale = tensor.scales[row * groups + g];
-    if (tensor.scheme.scale == ScaleFormat::F32) {
-      std::memcpy(&scale, source, 4);
-      continue;
-    }
-    uint16_t half;
-    std::memcpy(&half, source, 2);
-    scale = floatFromHalf(half);
-  }
-}
-
-static void unpackZeros(const char *in, int64_t row, const Layout &layout,
-                        int64_t place, QuantizedTensor &tensor) {
-  int64_t groups = tensor.groups();
+static void unpackZeros(const char *in, const Scheme &scheme,
+                        const Layout &layout, int64_t place,
+                        llvm::MutableArrayRef<uint8_t> zeros) {
+  unsigned bits = zeroBits(scheme);
+  if (scheme.zero == ZeroPoint::Minimum)
+    return unpackGroupCodes(in, bits, layout, place, zeros);
   uint64_t mask = maskBytes(layout);
-  for (int64_t g = 0; g < groups; ++g) {
+  for (size_t g = 0; g < zeros.size(); ++g) {
     unsigned zero = 0;
-    for (unsigned b = 0; b < tensor.scheme.bits; ++b) {
-      unsigned byte = static_cast<unsigned char>(
-          in[(g * tensor.scheme.bits + b) * mask + place / 8]);
+    for (unsigned b = 0; b < bits; ++b) {
+      unsigned byte =
+          static_cast<unsigned char>(in[(g * bits + b) * mask + place / 8]);
       zero |= ((byte >> (place % 8)) & 1) << b;
     }
-    tensor.zeros[row * groups + g] = zero;
+    zeros[g] = zero;
   }
 }
 
@@ -275,18 +362,12 @@ QuantizedTensor lqc::unpack(llvm::ArrayRef<char> bytes, const Scheme &scheme,
                             const Layout &layout) {
   assert(layout.tileColumns == kChunkColumns && "codes come in chunks of four");
   assert(bytes.size() == packedBytes(scheme, rows, columns, layout));
-  QuantizedTensor tensor;
-  tensor.scheme = scheme;
-  tensor.rows = rows;
-  tensor.columns = columns;
-  tensor.codes.resize(rows * columns);
-  tensor.scales.resize(rows * tensor.groups());
-  if (!scheme.isSymmetric())
-    tensor.zeros.resize(rows * tensor.groups());
+  QuantizedTensor tensor = QuantizedTensor::empty(scheme, rows, columns);
   BlockParts parts = blockParts(scheme, columns, layout);
   llvm::SmallVector<BitPlane, 3> planes = bitPlanes(scheme.bits);
   int64_t padded = paddedColumns(scheme, columns, layout);
   int64_t stride = layout.tileRows * kChunkColumns;
+  int64_t groups = tensor.groups(), supers = tensor.supers();
   std::vector<uint8_t> codes(padded);
   for (int64_t row = 0; row < rows; ++row) {
     auto [start, place] = placeOf(row, parts.bytes, layout);
@@ -298,9 +379,16 @@ QuantizedTensor lqc::unpack(llvm::ArrayRef<char> bytes, const Scheme &scheme,
     if (scheme.bits == 8)
       flipSign(codes.data(), columns);
     std::memcpy(&tensor.codes[row * columns], codes.data(), columns);
-    unpackScales(block + parts.scales, row, layout, place, tensor);
+    unpackScales(block + parts.scales, scheme.scale, layout, place,
+                 rowOf(tensor.scales, row, groups));
     if (!scheme.isSymmetric())
-      unpackZeros(block + parts.zeros, row, layout, place, tensor);
+      unpackZeros(block + parts.zeros, scheme, layout, place,
+                  rowOf(tensor.zeros, row, groups));
+    unpackScales(block + parts.superScales, scheme.superScale, layout, place,
+                 rowOf(tensor.superScales, row, supers));
+    if (scheme.hasOffsets())
+      unpackScales(block + parts.superOffsets, scheme.superScale, layout, place,
+                   rowOf(tensor.superOffsets, row, supers));
   }
   return tensor;
 }

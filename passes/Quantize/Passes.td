@@ -68,8 +68,9 @@ def QuantizeActivationsPass
   let summary = "Rounds the inputs of linears with integer weights to int8";
   let description = [{
     So that kernels multiply integers: in front of each linear whose weight has
-    an integer scheme and whose input is plain f32, quantizes the input token by
-    token, in groups of the weight's group size. A weight with one group a row
+    levels that are integers times a constant (`intB`, `uintB`, `mxfp4`, `nvfp4`,
+    `qB_k`) and whose input is plain f32, quantizes the input token by token, in
+    groups of the weight's group size. A weight with one group a row
     gets groups of 64 or 32, whichever divides the row first, or else one group.
     Linears that share an input share its codes.
 
@@ -80,7 +81,7 @@ def QuantizeActivationsPass
     %y = lqc.linear %q, %w : (tensor<?x256xf32, #lqc.scheme<"dynamic-int8-g64">>, tensor<256x256xf32, #lqc.scheme<"int4-g64">>) -> tensor<?x256xf32>
     ```
 
-    Linears with float weights keep float inputs. Never fails.
+    Linears with other weights keep float inputs. Never fails.
   }];
   let dependentDialects = ["::lqc::LQCDialect"];
 }

@@ -7,6 +7,8 @@
 
 #include "passes/Quantize/Passes.h"
 
+#include "lqc/Numerics/Levels.h"
+
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Remarks.h"
 
@@ -31,7 +33,7 @@ static int64_t inputGroupSize(const Scheme &weight, int64_t columns) {
 /// The scheme for the input of `linear`, or null if it keeps floats.
 static SchemeAttr inputScheme(LinearOp linear) {
   SchemeAttr weight = schemeOf(linear.getWeight().getType());
-  if (!weight || weight.getValue().element != ElementKind::Integer ||
+  if (!weight || levelStep(weight.getValue()) == 0 ||
       linear.getInput().getType().getEncoding())
     return {};
   int64_t size = inputGroupSize(weight.getValue(),
@@ -62,7 +64,8 @@ struct QuantizeActivationsPass
     OpBuilder builder(linear.getContext());
     builder.setInsertionPointAfterValue(input);
     result = QuantizeOp::create(builder, linear.getLoc(),
-                                quantizedType(input.getType(), scheme), input);
+                                quantizedType(input.getType(), scheme), input,
+                                /*scales=*/Value());
     remark::passed(linear.getLoc(),
                    remark::RemarkOpts::name("ActivationQuantized")
                        .category("lqc-quantize-activations"))

@@ -30,8 +30,8 @@ llvm::Expected<SchemeAttr> lqc::parseWeightScheme(MLIRContext *context,
   std::optional<Scheme> scheme = parseScheme(name, &why);
   if (!scheme)
     return makeError("{0}", why);
-  if (scheme->isDynamic())
-    return makeError("weights take schemes with static scales, got: {0}", name);
+  if (scheme->isActivation())
+    return makeError("weights take schemes of weights, got: {0}", name);
   return SchemeAttr::get(context, *scheme);
 }
 
@@ -276,7 +276,8 @@ WeightOp QuantizeWeightsPass::addDerivedWeight(WeightOp weight,
   builder.createBlock(&result.getInitializer());
   Value value = GetWeightOp::create(builder, weight.getLoc(), weight.getType(),
                                     weight.getSymName());
-  value = QuantizeOp::create(builder, weight.getLoc(), type, value, clip);
+  value = QuantizeOp::create(builder, weight.getLoc(), type, value,
+                             /*scales=*/Value(), clip);
   YieldOp::create(builder, weight.getLoc(), value);
 
   double bits = bitsPerWeight(scheme.getValue(), type.getDimSize(1));

@@ -93,7 +93,8 @@ KernelOp KernelTable::create(OperationName name, ArrayRef<Type> inputs,
   std::string key;
   llvm::raw_string_ostream os(key);
   os << name << attributes;
-  for (Type type : inputs)
+  // Results too: one input is rounded to several schemes.
+  for (Type type : llvm::concat<const Type>(inputs, results))
     os << ',' << type;
   KernelOp &kernel = kernels[key];
   if (kernel)

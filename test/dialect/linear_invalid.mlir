@@ -51,3 +51,21 @@ func.func @f(%x: tensor<?x192xf32, #lqc.scheme<"dynamic-int8-g64">>, %w: tensor<
   %0 = lqc.linear %x, %w : (tensor<?x192xf32, #lqc.scheme<"dynamic-int8-g64">>, tensor<16x192xf32, #lqc.scheme<"int4-g96">>) -> tensor<?x16xf32>
   return
 }
+
+// -----
+
+// linear_c4: scheme of weights as input
+func.func @f(%x: tensor<?x64xf32, #lqc.scheme<"int8-g64">>, %w: tensor<96x64xf32, #lqc.scheme<"int4-g64">>) {
+  // expected-error @+1 {{'lqc.linear' op a quantized input must have a scheme of activations (dynamic-int8-gG, static-int8-gG), got: int8-g64}}
+  %0 = lqc.linear %x, %w : (tensor<?x64xf32, #lqc.scheme<"int8-g64">>, tensor<96x64xf32, #lqc.scheme<"int4-g64">>) -> tensor<?x96xf32>
+  return
+}
+
+// -----
+
+// linear_c4: levels that are no integers
+func.func @f(%x: tensor<?x64xf32, #lqc.scheme<"dynamic-int8-g64">>, %w: tensor<96x64xf32, #lqc.scheme<"nf4-g64">>) {
+  // expected-error @+1 {{'lqc.linear' op a quantized input must meet weights whose levels are integers times a constant, got: nf4-g64}}
+  %0 = lqc.linear %x, %w : (tensor<?x64xf32, #lqc.scheme<"dynamic-int8-g64">>, tensor<96x64xf32, #lqc.scheme<"nf4-g64">>) -> tensor<?x96xf32>
+  return
+}

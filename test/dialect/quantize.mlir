@@ -16,3 +16,10 @@ func.func @activations(%x: tensor<?x64xf32>) {
   %0 = lqc.quantize %x : (tensor<?x64xf32>) -> tensor<?x64xf32, #lqc.scheme<"dynamic-int8-g64">>
   return
 }
+
+// CHECK-LABEL: func.func @static_activations
+func.func @static_activations(%x: tensor<?x64xf32>, %s: tensor<2xf32>) {
+  // CHECK: lqc.quantize %{{.*}}, %{{.*}} : (tensor<?x64xf32>, tensor<2xf32>) -> tensor<?x64xf32, #lqc.scheme<"static-int8-g32">>
+  %0 = lqc.quantize %x, %s : (tensor<?x64xf32>, tensor<2xf32>) -> tensor<?x64xf32, #lqc.scheme<"static-int8-g32">>
+  return
+}

@@ -40,8 +40,14 @@ examples:
 )";
 
 static constexpr const char *kCompileExamples = R"(
-A scheme is intB-gG or uintB-gG: B bits (2 to 8) a weight, G weights of a row
-(a multiple of 32, 0: all) share a scale; uintB has a zero point as well.
+Schemes, where G weights of a row (16, a multiple of 32, 0: all) share a scale:
+  intB-gG, uintB-gG   B bits (2 to 8), fp16 scales; uintB: and zero points
+  nf4-gG, fp4-gG      4-bit codebooks, f32 scales; nf4-gG-dq, fp4-gG-dq: 8-bit
+                      scales (double quantization)
+  fp8-e4m3-gG, fp8-e5m2-gG   8-bit floats, f32 scales
+  mxfp4, nvfp4        4-bit floats in groups of 32 and 16, 8-bit scales
+  q2_k … q6_k         super-blocks of 256 with two levels of scales
+nf4, fp4 and fp8 are multiplied as floats, the others with int8 activations.
 
 Phases: import, simplify, quantize, schedule, lower, link.
 

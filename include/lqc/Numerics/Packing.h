@@ -25,9 +25,16 @@
 //   for each plane: for each run of 8/p chunks: tileRows * 4 bytes
 //     (columns padded with zero bytes to a multiple of columnsPerRun())
 //   for each group: tileRows scales, in the scheme's scale format
-//   for each group, if asymmetric: `bits` bit masks of tileRows bits each; bit
-//     r of mask b is bit b of the zero point of row r (tileRows / 8 bytes,
-//     little-endian)
+//   for each group, with zero points: `bits` bit masks of tileRows bits each;
+//     bit r of mask b is bit b of the zero point of row r (tileRows / 8 bytes,
+//     little-endian); with minima: tileRows of them, as scales
+//   for each super group: tileRows super scales
+//   for each super group, if they have offsets: tileRows of them
+//
+// Scales of at most 8 bits are cut into bit planes too, with one byte a row and
+// a group in place of a chunk: a plane of p bits puts 8/p consecutive groups
+// into tileRows bytes (groups padded with zero bytes). They are stored as their
+// formats' codes (Levels.h).
 //
 // and blocks follow one another, each rounded up to 64 bytes only at the very
 // end of the tensor. Codes are stored unsigned (see Scheme.h), except in the
@@ -76,11 +83,18 @@ int64_t columnsPerRun(unsigned bits, const Layout &layout);
 struct BlockParts {
   llvm::SmallVector<uint64_t, 3> planes; ///< one for each of bitPlanes()
   uint64_t scales = 0;
-  uint64_t zeros = 0;
+  uint64_t zeros = 0; ///< masks of zero points or planes of minima
+  uint64_t superScales = 0;
+  uint64_t superOffsets = 0;
   uint64_t bytes = 0; ///< of the whole block
 };
 BlockParts blockParts(const Scheme &scheme, int64_t columns,
                       const Layout &layout);
+
+/// The bit planes of one code of at most 8 bits for each group (scales or
+/// minima): offsets from the part's start, then the part's size.
+llvm::SmallVector<uint64_t, 4> groupPlanes(unsigned bits, int64_t groups,
+                                           const Layout &layout);
 
 /// Bytes of a packed quantized tensor.
 uint64_t packedBytes(const Scheme &scheme, int64_t rows, int64_t columns,

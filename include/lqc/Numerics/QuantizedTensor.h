@@ -17,6 +17,7 @@
 
 #include "llvm/Support/Error.h"
 
+#include <array>
 #include <vector>
 
 namespace lqc {
@@ -29,9 +30,18 @@ struct QuantizedTensor {
   std::vector<uint8_t> codes; ///< (rows, columns), unsigned, see Scheme.h
   std::vector<float> scales;  ///< (rows, groups), exactly representable in
                               ///< the scheme's scale format
-  std::vector<uint8_t> zeros; ///< (rows, groups); empty if symmetric
+  /// (rows, groups): zero points, or the codes of minima in the scale format;
+  /// empty if symmetric.
+  std::vector<uint8_t> zeros;
+  std::vector<float> superScales;  ///< (rows, super groups) or empty
+  std::vector<float> superOffsets; ///< (rows, super groups) or empty
+
+  /// A tensor with room for its parts. The dimensions must fit the scheme.
+  static QuantizedTensor empty(const Scheme &scheme, int64_t rows,
+                               int64_t columns);
 
   int64_t groups() const { return scheme.groups(columns); }
+  int64_t supers() const { return scheme.supers(columns); }
 };
 
 /// How to choose a group's range.
@@ -41,17 +51,8 @@ enum class ClipSearch {
                 ///< of least squared error (the first of equals)
 };
 
-/// Rounds `values` (rows x columns, row-major float32) to the nearest codes.
-///
-/// Symmetric: x* = the group's element of largest magnitude with its sign (the
-/// first of equals); s = fp16(x* / -2^(B-1)); q = clamp(roundeven(x / s),
-/// -2^(B-1), 2^(B-1) - 1). Asymmetric: lo = min(0, min x), hi = max(0, max x),
-/// s = fp16((hi - lo) / (2^B - 1)), z = roundeven(-lo / s), q =
-/// clamp(roundeven(x / s) + z, 0, 2^B - 1). Dynamic, narrow range: s = max|x| /
-/// (2^(B-1) - 1) in float32 (1 if the group is all zero), q = roundeven(x / s).
-/// A scale that is or rounds to 0 in fp16 becomes the smallest positive fp16.
-/// Where a scale is so small that its format holds it badly (a subnormal), z
-/// and q are cut to what their bits hold.
+/// Rounds `values` (rows x columns, row-major float32) to the nearest codes of
+/// grids fitted to them; Grid.h says how.
 ///
 /// Errors (one clause, to be prefixed with the tensor's name): the dimensions
 /// do not fit the scheme; a value is NaN or infinite ("element [r, c] is
@@ -63,20 +64,38 @@ llvm::Expected<QuantizedTensor> quantize(llvm::ArrayRef<float> values,
                                          ClipSearch clip = ClipSearch::None,
                                          unsigned threads = 1);
 
-/// (code - zero) * scale for every element, row-major.
+/// The same with scales that are given, one for each group of a row, the same
+/// for every row (0 counts as 1): static activations.
+llvm::Expected<QuantizedTensor> quantizeWith(llvm::ArrayRef<float> scales,
+                                             llvm::ArrayRef<float> values,
+                                             int64_t rows, int64_t columns,
+                                             const Scheme &scheme);
+
+/// The number that each code stands for, row-major.
 std::vector<float> dequantize(const QuantizedTensor &tensor);
 
+/// Bytes of each part of a tensor's canonical form, in their order.
+struct SerializedParts {
+  uint64_t codes, scales, zeros, superScales, superOffsets;
+
+  std::array<uint64_t, 5> list() const {
+    return {codes, scales, zeros, superScales, superOffsets};
+  }
+};
+SerializedParts serializedParts(const Scheme &scheme, int64_t rows,
+                                int64_t columns);
+
 /// The dense, canonical bytes of a quantized tensor, used by sidecar files:
-/// codes as one little-endian bit stream (row-major, LSB first), then scales in
-/// the scheme's format (row-major), then zero points as a bit stream. Each part
-/// starts on a byte.
+/// codes, scales, zero points or minima, super scales, super offsets, each
+/// row-major. What has at most 8 bits is a little-endian bit stream (LSB
+/// first), floats are little-endian. Each part starts on a byte.
 std::vector<char> serialize(const QuantizedTensor &tensor);
 
 /// Bytes that `serialize` gives.
 uint64_t serializedBytes(const Scheme &scheme, int64_t rows, int64_t columns);
 
 /// The inverse of `serialize`. Error if the size is not serializedBytes or a
-/// scale is not finite.
+/// code or scale stands for no finite number.
 llvm::Expected<QuantizedTensor> deserialize(llvm::ArrayRef<char> bytes,
                                             const Scheme &scheme, int64_t rows,
                                             int64_t columns);

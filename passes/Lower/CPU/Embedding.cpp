@@ -5,26 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "passes/Lower/CPU/KernelEmitter.h"
+#include "passes/Lower/CPU/BlockReader.h"
 
 using namespace mlir;
 using namespace lqc;
-
-namespace {
-/// Reads single elements of a packed matrix. A lookup touches one row, so it
-/// need not be quick; it must not need a second copy of a tied head.
-struct PackedElement {
-  KernelEmitter &e;
-  RankedTensorType type;
-  Value block; ///< address of the row's block
-  Value lane;  ///< the row's place in its block
-
-  Value plain(Value column);
-  Value code(const Scheme &scheme, const BlockParts &parts, Value column);
-  Value zeroPoint(const Scheme &scheme, const BlockParts &parts, Value group);
-  Value quantized(const Scheme &scheme, Value column);
-};
-} // namespace
 
 static Value divide(KernelEmitter &e, Value a, int64_t b) {
   return arith::DivSIOp::create(e, a, e.constantI64(b));
@@ -32,79 +16,6 @@ static Value divide(KernelEmitter &e, Value a, int64_t b) {
 
 static Value remainder(KernelEmitter &e, Value a, int64_t b) {
   return arith::RemSIOp::create(e, a, e.constantI64(b));
-}
-
-Value PackedElement::plain(Value column) {
-  Type element = type.getElementType();
-  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
-  Value index = e.add(e.mul(column, packedOf(type).getTileRows()), lane);
-  return e.toF32(e.load(element, e.address(block, e.mul(index, bytes))));
-}
-
-/// The code as an i32, unsigned: planes put together (lqc/Numerics/Packing.h).
-Value PackedElement::code(const Scheme &scheme, const BlockParts &parts,
-                          Value column) {
-  Layout layout = packedOf(type).getLayout();
-  Type i32 = e.getI32Type();
-  Value chunk = divide(e, column, layout.tileColumns);
-  Value inVector = e.add(e.mul(lane, layout.tileColumns),
-                         remainder(e, column, layout.tileColumns));
-  Value code;
-  for (auto [plane, offset] : llvm::zip(bitPlanes(scheme.bits), parts.planes)) {
-    int64_t chunks = 8 / plane.bits;
-    Value run =
-        e.mul(divide(e, chunk, chunks), layout.tileRows * layout.tileColumns);
-    Value byte = e.load(e.getI8Type(),
-                        e.address(block, e.add(e.add(run, inVector), offset)));
-    byte = arith::ExtUIOp::create(e, i32, byte);
-    Value shift = arith::TruncIOp::create(
-        e, i32, e.mul(remainder(e, chunk, chunks), plane.bits));
-    Value bits =
-        arith::AndIOp::create(e, arith::ShRUIOp::create(e, byte, shift),
-                              e.splatInt(i32, (1 << plane.bits) - 1));
-    bits = arith::ShLIOp::create(e, bits, e.splatInt(i32, plane.shift));
-    code = code ? arith::OrIOp::create(e, code, bits).getResult() : bits;
-  }
-  // The 8-bit plane holds code - 128.
-  if (scheme.bits == 8)
-    code = arith::XOrIOp::create(e, code, e.splatInt(i32, 128));
-  return code;
-}
-
-Value PackedElement::zeroPoint(const Scheme &scheme, const BlockParts &parts,
-                               Value group) {
-  Type i32 = e.getI32Type();
-  if (scheme.isSymmetric())
-    return e.splatInt(i32, scheme.symmetricZero());
-  int64_t maskBytes = packedOf(type).getTileRows() / 8;
-  Value masks = e.address(
-      block, e.add(e.mul(group, scheme.bits * maskBytes), parts.zeros));
-  Value shift = arith::TruncIOp::create(e, i32, lane);
-  Value zero = e.splatInt(i32, 0);
-  for (int64_t bit = 0; bit < scheme.bits; ++bit) {
-    Value mask = e.load(e.getIntegerType(maskBytes * 8),
-                        e.address(masks, bit * maskBytes));
-    mask = arith::ExtUIOp::create(e, i32, mask);
-    Value one = arith::AndIOp::create(e, arith::ShRUIOp::create(e, mask, shift),
-                                      e.splatInt(i32, 1));
-    zero = arith::OrIOp::create(
-        e, zero, arith::ShLIOp::create(e, one, e.splatInt(i32, bit)));
-  }
-  return zero;
-}
-
-Value PackedElement::quantized(const Scheme &scheme, Value column) {
-  Layout layout = packedOf(type).getLayout();
-  int64_t columns = type.getDimSize(1);
-  BlockParts parts = blockParts(scheme, columns, layout);
-  Value group = divide(e, column, scheme.groupColumns(columns));
-  Value index = e.add(e.mul(group, layout.tileRows), lane);
-  Value scale = e.toF32(e.load(
-      e.getF16Type(), e.address(block, e.add(e.mul(index, 2), parts.scales))));
-  Value level = arith::SubIOp::create(e, code(scheme, parts, column),
-                                      zeroPoint(scheme, parts, group));
-  return arith::MulFOp::create(
-      e, arith::SIToFPOp::create(e, e.getF32Type(), level), scale);
 }
 
 /// Rows of a table that is an activation: copied.
@@ -122,6 +33,73 @@ static void emitCopyRows(KernelEmitter &e, Value indices, Value table,
   });
 }
 
+/// One row of a packed float matrix: the place `lane` of block `block`.
+static void emitFloatRow(KernelEmitter &e, RankedTensorType type, Value block,
+                         Value lane, Value target) {
+  Type element = type.getElementType();
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+  int64_t tile = packedOf(type).getTileRows(), columns = type.getDimSize(1);
+  e.loop(e.constantI64(0), e.constantI64(columns), 1, [&](Value column) {
+    Value index = e.add(e.mul(column, tile), lane);
+    Value x = e.toF32(e.load(element, e.address(block, e.mul(index, bytes))));
+    e.store(x, e.address(target, e.mul(column, 4)));
+  });
+}
+
+/// One row of a packed quantized matrix. The registers of the whole block are
+/// decoded and one lane is kept: a lookup touches one row, so it need not be
+/// quick; it must not need a second copy of a tied head.
+static void emitQuantizedRow(KernelEmitter &e, BlockReader &reader,
+                             const Scheme &scheme, int64_t columns, Value block,
+                             Value lane, Value target) {
+  int64_t group = scheme.groupColumns(columns), run = reader.runColumns();
+  Value inRegister = remainder(e, lane, reader.lanes());
+  auto pick = [&](ArrayRef<Value> registers) {
+    Value result;
+    for (auto [part, all] : llvm::enumerate(registers)) {
+      Value x = vector::ExtractOp::create(
+          e, all,
+          OpFoldResult(
+              arith::IndexCastOp::create(e, e.getIndexType(), inRegister)
+                  .getResult()));
+      Value isHere =
+          arith::CmpIOp::create(e, arith::CmpIPredicate::sge, lane,
+                                e.constantI64(int64_t(part) * reader.lanes()));
+      result = result ? arith::SelectOp::create(e, isHere, x, result) : x;
+    }
+    return result;
+  };
+  auto emitGroup = [&](Value g, Value base, int64_t offset,
+                       KernelEmitter::Values) {
+    SmallVector<Value> zeros, scales, minima;
+    for (int64_t part = 0; part < reader.parts(); ++part) {
+      zeros.push_back(reader.zeros(block, part, g));
+      scales.push_back(reader.scale(block, part, g));
+      minima.push_back(reader.minimum(block, part, g));
+    }
+    return overColumns(
+        e, base, offset, group, run, {},
+        [&](Value column, int64_t within, int64_t count,
+            KernelEmitter::Values) {
+          for (int64_t c = within; c < within + count; ++c) {
+            SmallVector<Value> registers;
+            for (int64_t part = 0; part < reader.parts(); ++part) {
+              Value x = arith::MulFOp::create(
+                  e, reader.levels(block, part, column, c, zeros[part]),
+                  scales[part]);
+              if (minima[part])
+                x = arith::SubFOp::create(e, x, minima[part]);
+              registers.push_back(x);
+            }
+            Value place = e.add(e.mul(column, 4), c * 4);
+            e.store(pick(registers), e.address(target, place));
+          }
+          return KernelEmitter::Values();
+        });
+  };
+  overGroups(e, columns, group, run, {}, emitGroup);
+}
+
 LogicalResult lqc::emitEmbedding(KernelEmitter &e) {
   RankedTensorType type = e.typeOf(1);
   int64_t columns = type.getDimSize(1);
@@ -132,22 +110,21 @@ LogicalResult lqc::emitEmbedding(KernelEmitter &e) {
     return success();
   }
   int64_t tile = packed.getTileRows();
-  SchemeAttr scheme = packed.getScheme();
+  Scheme scheme = packed.getScheme() ? packed.getScheme().getValue() : Scheme();
+  BlockReader reader(e, scheme, columns, packed.getLayout());
   RankedTensorType oneBlock =
       RankedTensorType::get({tile, columns}, type.getElementType(), packed);
   int64_t blockBytes =
-      scheme ? blockParts(scheme.getValue(), columns, packed.getLayout()).bytes
-             : weightBytes(oneBlock);
+      packed.getScheme() ? reader.blockBytes() : weightBytes(oneBlock);
   e.loop(e.begin, e.end, 1, [&](Value row) {
     Value index = e.loadIndex(indices, row);
     Value block = e.address(table, e.mul(divide(e, index, tile), blockBytes));
-    PackedElement element{e, type, block, remainder(e, index, tile)};
+    Value lane = remainder(e, index, tile);
     Value target = e.address(out, e.mul(row, columns * 4));
-    e.loop(e.constantI64(0), e.constantI64(columns), 1, [&](Value column) {
-      Value x = scheme ? element.quantized(scheme.getValue(), column)
-                       : element.plain(column);
-      e.store(x, e.address(target, e.mul(column, 4)));
-    });
+    if (packed.getScheme())
+      emitQuantizedRow(e, reader, scheme, columns, block, lane, target);
+    else
+      emitFloatRow(e, type, block, lane, target);
   });
   return success();
 }

@@ -16,14 +16,17 @@
 // tile: the same token gives the same bits in decode, in prefill, and for any
 // number of threads.
 //
-// Float activations: per group, sum_c x[c] * (code[c] - zero), then times the
-// scale. Integer activations: per group, the exact int32 sum_c x[c] * code[c],
-// minus zero * sum_c x[c] (the latter comes with the activations), then times
-// both scales.
+// Float activations: per group, sum_c x[c] * (level[c] - zero), then times the
+// scale; minus minimum * sum_c x[c] if the scheme has minima. Integer
+// activations: per group, the exact int32 sum_c x[c] * byte[c], minus zero *
+// sum_c x[c] (the latter comes with the activations), then times both scales;
+// minima as before. What levels, bytes and scales are is BlockReader's affair.
 //
 //===----------------------------------------------------------------------===//
 
-#include "passes/Lower/CPU/KernelEmitter.h"
+#include "passes/Lower/CPU/BlockReader.h"
+
+#include "lqc/Numerics/Levels.h"
 
 #include "llvm/ADT/SmallVector.h"
 
@@ -61,21 +64,14 @@ private:
   Values sumFloat();
   Values sumInteger();
 
-  // Pieces of a quantized block. `column` is where runs of all planes start.
-  Value planeRegister(unsigned plane, int64_t run, int64_t reg, Value column,
-                      Type type);
-  Value floatCodes(int64_t reg, Value column, int64_t within);
-  Value integerCodes(int64_t reg, Value column, int64_t chunk);
-  Value scales(int64_t reg, Value group);
-  Value zeros(int64_t reg, Value group);
-  Values floatColumns(Value column, int64_t columns, Values sums,
+  Values floatColumns(Value column, int64_t within, int64_t count, Values sums,
                       ArrayRef<Value> groupZeros);
-  Values integerColumns(Value column, int64_t columns, Values sums);
+  Values finishFloat(Values sums, Value group, ValueRange inner);
+  Values integerColumns(Value column, int64_t within, int64_t count,
+                        Values sums);
   Value integerDot(Value sum, Value codes, Value activations);
   int64_t chunksPerHalfwordSum() const;
   Values finishInteger(Values sums, Value group, ValueRange exact);
-  Values overColumns(Value first, int64_t columns, int64_t step, Values sums,
-                     function_ref<Values(Value, int64_t, Values)> body);
 
   Value activation(int64_t token, Value column, int64_t within);
   Value blockAddress(int64_t reg);
@@ -88,11 +84,10 @@ private:
   RankedTensorType inputType, weightType;
   SchemeAttr scheme, inputScheme;
   int64_t outputs, columns;
-  int64_t lanes; ///< output rows in one register
-  int64_t parts; ///< registers in one block of output rows
-  bool vnni;     ///< vpdpbusd is there
+  BlockReader reader; ///< of quantized weights
+  int64_t lanes;      ///< output rows in one register
+  int64_t parts;      ///< registers in one block of output rows
   int64_t blockBytes;
-  BlockParts block;
   BufferParts buffer; ///< of integer activations
   Value input, weight, bias, out;
   VectorType f32s, i32s;
@@ -106,19 +101,14 @@ private:
 LinearEmitter::LinearEmitter(KernelEmitter &e)
     : e(e), inputType(e.typeOf(0)), weightType(e.typeOf(1)),
       scheme(schemeOf(weightType)), inputScheme(schemeOf(inputType)),
-      outputs(weightType.getDimSize(0)), columns(weightType.getDimSize(1)) {
-  // 512-bit registers pay off where integers can be multiplied in them.
-  bool wide = e.target.has("avx512vnni");
-  lanes = wide ? 16 : 8;
-  parts = packedOf(weightType).getTileRows() / lanes;
-  vnni = wide || e.target.has("avxvnni");
+      outputs(weightType.getDimSize(0)), columns(weightType.getDimSize(1)),
+      reader(e, scheme ? scheme.getValue() : Scheme(), columns,
+             packedOf(weightType).getLayout()),
+      lanes(reader.lanes()), parts(reader.parts()) {
   f32s = e.vectorOf(e.getF32Type(), lanes);
   i32s = e.vectorOf(e.getI32Type(), lanes);
-  Layout layout = packedOf(weightType).getLayout();
-  if (scheme)
-    block = blockParts(scheme.getValue(), columns, layout);
-  blockBytes = scheme ? int64_t(block.bytes)
-                      : layout.tileRows * columns *
+  blockBytes = scheme ? reader.blockBytes()
+                      : packedOf(weightType).getTileRows() * columns *
                             weightType.getElementTypeBitWidth() / 8;
   if (inputScheme)
     buffer =
@@ -224,21 +214,6 @@ Value LinearEmitter::blockAddress(int64_t reg) {
   return e.address(weight, e.mul(e.add(tileBlock, reg / parts), blockBytes));
 }
 
-/// Runs `body` over `count` columns from `first`, `step` at a time; the last
-/// piece may be shorter.
-Values
-LinearEmitter::overColumns(Value first, int64_t count, int64_t step,
-                           Values sums,
-                           function_ref<Values(Value, int64_t, Values)> body) {
-  int64_t tail = count % step, main = count - tail;
-  if (main)
-    sums = e.loop(first, e.add(first, main), step, sums,
-                  [&](Value column, ValueRange carried) {
-                    return body(column, step, Values(carried));
-                  });
-  return tail ? body(e.add(first, main), tail, sums) : sums;
-}
-
 /// Activation `column + within` of a token in all lanes.
 Value LinearEmitter::activation(int64_t token, Value column, int64_t within) {
   Value index = e.add(e.mul(e.add(tileToken, token), columns), column);
@@ -256,7 +231,7 @@ Values LinearEmitter::sumPlain() {
   int64_t bytes = element.getIntOrFloatBitWidth() / 8;
   int64_t tileRows = lanes * parts;
   Values sums(tile.tokens * registers(), e.splatFloat(f32s, 0.0));
-  auto body = [&](Value column, int64_t count, Values sums) {
+  auto body = [&](Value column, int64_t, int64_t count, Values sums) {
     for (int64_t within = 0; within < count; ++within) {
       SmallVector<Value> x;
       for (int64_t token = 0; token < tile.tokens; ++token)
@@ -274,162 +249,75 @@ Values LinearEmitter::sumPlain() {
     }
     return sums;
   };
-  return overColumns(e.constantI64(0), columns, /*step=*/4, sums, body);
-}
-
-//===----------------------------------------------------------------------===//
-// Pieces of a quantized block
-//===----------------------------------------------------------------------===//
-
-/// Run `run` after `column` of a bit plane, for the output rows of `reg`.
-Value LinearEmitter::planeRegister(unsigned plane, int64_t run, int64_t reg,
-                                   Value column, Type type) {
-  int64_t bits = bitPlanes(scheme.getValue().bits)[plane].bits;
-  Layout layout = packedOf(weightType).getLayout();
-  int64_t runBytes = layout.tileRows * layout.tileColumns;
-  // A run covers 8 / bits chunks of four columns.
-  int64_t bytesPerColumn = runBytes * bits / (8 * layout.tileColumns);
-  Value offset = e.add(e.mul(column, bytesPerColumn),
-                       int64_t(block.planes[plane]) + run * runBytes +
-                           reg % parts * lanes * layout.tileColumns);
-  return e.load(type, e.address(blockAddress(reg), offset));
-}
-
-/// Codes of column `column + within`, as i32 lanes; the 8-bit plane's are
-/// code - 128.
-Value LinearEmitter::floatCodes(int64_t reg, Value column, int64_t within) {
-  int64_t chunk = within / 4, byte = within % 4;
-  Value code;
-  for (auto [index, plane] :
-       llvm::enumerate(bitPlanes(scheme.getValue().bits))) {
-    int64_t chunks = 8 / plane.bits;
-    Value word = planeRegister(index, chunk / chunks, reg, column, i32s);
-    if (plane.bits == 8) {
-      word = arith::ShLIOp::create(e, word, e.splatInt(i32s, 24 - 8 * byte));
-      return arith::ShRSIOp::create(e, word, e.splatInt(i32s, 24));
-    }
-    int64_t shift = 8 * byte + chunk % chunks * plane.bits;
-    if (shift)
-      word = arith::ShRUIOp::create(e, word, e.splatInt(i32s, shift));
-    word =
-        arith::AndIOp::create(e, word, e.splatInt(i32s, (1 << plane.bits) - 1));
-    if (plane.shift)
-      word = arith::ShLIOp::create(e, word, e.splatInt(i32s, plane.shift));
-    code = code ? arith::OrIOp::create(e, code, word).getResult() : word;
-  }
-  return code;
-}
-
-/// Codes of chunk `chunk` after `column`, four bytes a lane: unsigned, or for
-/// 8 bits code - 128.
-Value LinearEmitter::integerCodes(int64_t reg, Value column, int64_t chunk) {
-  VectorType bytes = e.vectorOf(e.getI8Type(), 4 * lanes);
-  Value code;
-  for (auto [index, plane] :
-       llvm::enumerate(bitPlanes(scheme.getValue().bits))) {
-    int64_t chunks = 8 / plane.bits;
-    Value word = planeRegister(index, chunk / chunks, reg, column, bytes);
-    if (plane.bits == 8)
-      return word;
-    if (int64_t shift = chunk % chunks * plane.bits)
-      word = arith::ShRUIOp::create(e, word, e.splatInt(bytes, shift));
-    word = arith::AndIOp::create(e, word,
-                                 e.splatInt(bytes, (1 << plane.bits) - 1));
-    if (plane.shift)
-      word = arith::ShLIOp::create(e, word, e.splatInt(bytes, plane.shift));
-    code = code ? arith::OrIOp::create(e, code, word).getResult() : word;
-  }
-  return code;
-}
-
-Value LinearEmitter::scales(int64_t reg, Value group) {
-  int64_t tileRows = lanes * parts;
-  Value offset = e.add(e.mul(group, tileRows * 2),
-                       int64_t(block.scales) + reg % parts * lanes * 2);
-  return e.toF32(e.load(e.vectorOf(e.getF16Type(), lanes),
-                        e.address(blockAddress(reg), offset)));
-}
-
-/// Zero points of a group, as i32 lanes, on the codes' footing: for 8 bits
-/// minus 128.
-Value LinearEmitter::zeros(int64_t reg, Value group) {
-  const Scheme &s = scheme.getValue();
-  int64_t footing = s.bits == 8 ? 128 : 0;
-  if (s.isSymmetric())
-    return e.splatInt(i32s, s.symmetricZero() - footing);
-  int64_t maskBytes = lanes * parts / 8;
-  Value masks =
-      e.address(blockAddress(reg),
-                e.add(e.mul(group, s.bits * maskBytes), int64_t(block.zeros)));
-  SmallVector<int32_t> shifts;
-  for (int64_t lane = 0; lane < lanes; ++lane)
-    shifts.push_back(reg % parts * lanes + lane);
-  Value shift = arith::ConstantOp::create(
-      e, DenseElementsAttr::get(i32s, ArrayRef<int32_t>(shifts)));
-  Value zero = e.splatInt(i32s, -footing);
-  for (int64_t bit = 0; bit < s.bits; ++bit) {
-    Value mask = e.load(e.getIntegerType(maskBytes * 8),
-                        e.address(masks, bit * maskBytes));
-    mask = e.broadcast(i32s, arith::ExtUIOp::create(e, e.getI32Type(), mask));
-    Value one = arith::AndIOp::create(e, arith::ShRUIOp::create(e, mask, shift),
-                                      e.splatInt(i32s, 1));
-    zero = e.add(zero, arith::ShLIOp::create(e, one, e.splatInt(i32s, bit)));
-  }
-  return zero;
+  return overColumns(e, e.constantI64(0), /*within=*/0, columns, /*step=*/4,
+                     sums, body);
 }
 
 //===----------------------------------------------------------------------===//
 // Float activations
 //===----------------------------------------------------------------------===//
 
-Values LinearEmitter::floatColumns(Value column, int64_t count, Values sums,
-                                   ArrayRef<Value> groupZeros) {
-  const Scheme &s = scheme.getValue();
-  bool subtract = !(s.isSymmetric() && s.bits == 8); // that zero is 0
-  for (int64_t within = 0; within < count; ++within) {
+/// `sums` are those of the products; behind them, if the scheme has minima, one
+/// sum of activations for each token.
+Values LinearEmitter::floatColumns(Value column, int64_t within, int64_t count,
+                                   Values sums, ArrayRef<Value> groupZeros) {
+  size_t products = tile.tokens * registers();
+  for (int64_t c = within; c < within + count; ++c) {
     SmallVector<Value> x;
     for (int64_t token = 0; token < tile.tokens; ++token)
-      x.push_back(activation(token, column, within));
+      x.push_back(activation(token, column, c));
     for (int64_t reg = 0; reg < registers(); ++reg) {
-      Value code = floatCodes(reg, column, within);
-      if (subtract)
-        code = arith::SubIOp::create(e, code, groupZeros[reg]);
-      Value level = arith::SIToFPOp::create(e, f32s, code);
+      Value level = reader.levels(blockAddress(reg), reg % parts, column, c,
+                                  groupZeros[reg]);
       for (int64_t token = 0; token < tile.tokens; ++token) {
         Value &sum = sums[sumIndex(token, reg)];
         sum = math::FmaOp::create(e, x[token], level, sum);
       }
+    }
+    for (size_t i = products; i < sums.size(); ++i)
+      sums[i] = arith::AddFOp::create(e, sums[i], x[i - products]);
+  }
+  return sums;
+}
+
+/// sums + inner * scale - minimum * sum of activations.
+Values LinearEmitter::finishFloat(Values sums, Value group, ValueRange inner) {
+  size_t products = tile.tokens * registers();
+  for (int64_t reg = 0; reg < registers(); ++reg) {
+    Value scale = reader.scale(blockAddress(reg), reg % parts, group);
+    Value minimum = reader.minimum(blockAddress(reg), reg % parts, group);
+    if (minimum)
+      minimum = arith::NegFOp::create(e, minimum);
+    for (int64_t token = 0; token < tile.tokens; ++token) {
+      Value &sum = sums[sumIndex(token, reg)];
+      sum = math::FmaOp::create(e, inner[sumIndex(token, reg)], scale, sum);
+      if (minimum)
+        sum = math::FmaOp::create(e, inner[products + token], minimum, sum);
     }
   }
   return sums;
 }
 
 Values LinearEmitter::sumFloat() {
-  int64_t group = scheme.getValue().groupColumns(columns);
-  int64_t step =
-      columnsPerRun(scheme.getValue().bits, packedOf(weightType).getLayout());
-  Values zero(tile.tokens * registers(), e.splatFloat(f32s, 0.0));
-  return e.loop(e.constantI64(0), e.constantI64(columns / group), 1, zero,
-                [&](Value g, ValueRange carried) {
-                  SmallVector<Value> groupZeros;
-                  for (int64_t reg = 0; reg < registers(); ++reg)
-                    groupZeros.push_back(zeros(reg, g));
-                  Values inner = overColumns(
-                      e.mul(g, group), group, step, zero,
-                      [&](Value column, int64_t count, Values sums) {
-                        return floatColumns(column, count, sums, groupZeros);
-                      });
-                  Values sums(carried);
-                  for (int64_t reg = 0; reg < registers(); ++reg) {
-                    Value scale = scales(reg, g);
-                    for (int64_t token = 0; token < tile.tokens; ++token) {
-                      size_t i = sumIndex(token, reg);
-                      sums[i] =
-                          math::FmaOp::create(e, inner[i], scale, sums[i]);
-                    }
-                  }
-                  return sums;
-                });
+  const Scheme &s = scheme.getValue();
+  int64_t group = s.groupColumns(columns), run = reader.runColumns();
+  bool hasMinima = s.zero == ZeroPoint::Minimum;
+  Value zero = e.splatFloat(f32s, 0.0);
+  size_t products = tile.tokens * registers();
+  Values none(products + (hasMinima ? tile.tokens : 0), zero);
+  return overGroups(
+      e, columns, group, run, Values(products, zero),
+      [&](Value g, Value base, int64_t offset, Values sums) {
+        SmallVector<Value> groupZeros;
+        for (int64_t reg = 0; reg < registers(); ++reg)
+          groupZeros.push_back(reader.zeros(blockAddress(reg), reg % parts, g));
+        Values inner = overColumns(
+            e, base, offset, group, run, none,
+            [&](Value column, int64_t within, int64_t count, Values sums) {
+              return floatColumns(column, within, count, sums, groupZeros);
+            });
+        return finishFloat(sums, g, inner);
+      });
 }
 
 //===----------------------------------------------------------------------===//
@@ -437,46 +325,38 @@ Values LinearEmitter::sumFloat() {
 //===----------------------------------------------------------------------===//
 
 /// How many products of one chunk fit into the 16-bit sums of vpmaddubsw, for
-/// codes up to 2^bits - 1 and activations up to 127, two products a sum.
+/// activations up to 127, two products a sum.
 int64_t LinearEmitter::chunksPerHalfwordSum() const {
-  int64_t bits = scheme.getValue().bits;
-  int64_t largest = bits == 8 ? 128 : (1 << bits) - 1;
-  return std::max<int64_t>(1, 32767 / (2 * 127 * largest));
-}
-
-static Value intrinsic(KernelEmitter &e, StringRef name, Type result,
-                       ValueRange operands) {
-  return LLVM::CallIntrinsicOp::create(e, result, e.getStringAttr(name),
-                                       operands)
-      .getResult(0);
+  return std::max<int64_t>(1, 32767 / (2 * 127 * reader.largestByte()));
 }
 
 /// With VNNI: sum + four products a lane, as i32. Without: adds the products to
 /// 16-bit sums, two a lane.
 Value LinearEmitter::integerDot(Value sum, Value codes, Value activations) {
   VectorType bytes = e.vectorOf(e.getI8Type(), 4 * lanes);
-  bool isSigned = scheme.getValue().bits == 8;
-  if (vnni) {
+  bool isSigned = reader.bytesAreSigned();
+  if (reader.hasVnni()) {
     // vpdpbusd wants unsigned codes: (code - 128) ^ 0x80 is the code.
     if (isSigned)
       codes = arith::XOrIOp::create(e, codes, e.splatInt(bytes, -128));
     StringRef name = lanes == 16 ? "llvm.x86.avx512.vpdpbusd.512"
                                  : "llvm.x86.avx512.vpdpbusd.256";
-    return intrinsic(e, name, i32s, {sum, codes, activations});
+    return callIntrinsic(e, name, i32s, {sum, codes, activations});
   }
   // AVX2 only, so lanes is 8. |w| * (x with the sign of w) = w * x.
   if (isSigned) {
     activations =
-        intrinsic(e, "llvm.x86.avx2.psign.b", bytes, {activations, codes});
+        callIntrinsic(e, "llvm.x86.avx2.psign.b", bytes, {activations, codes});
     codes = LLVM::AbsOp::create(e, bytes, codes, /*is_int_min_poison=*/false);
   }
   VectorType halfwords = e.vectorOf(e.getI16Type(), 2 * lanes);
-  Value products = intrinsic(e, "llvm.x86.avx2.pmadd.ub.sw", halfwords,
-                             {codes, activations});
+  Value products = callIntrinsic(e, "llvm.x86.avx2.pmadd.ub.sw", halfwords,
+                                 {codes, activations});
   return sum ? e.add(sum, products) : products;
 }
 
-Values LinearEmitter::integerColumns(Value column, int64_t count, Values sums) {
+Values LinearEmitter::integerColumns(Value column, int64_t within,
+                                     int64_t count, Values sums) {
   VectorType bytes = e.vectorOf(e.getI8Type(), 4 * lanes);
   VectorType halfwords = e.vectorOf(e.getI16Type(), 2 * lanes);
   int64_t chunks = llvm::divideCeil(count, 4);
@@ -485,66 +365,75 @@ Values LinearEmitter::integerColumns(Value column, int64_t count, Values sums) {
   auto flush = [&] {
     for (auto [sum, part] : llvm::zip(sums, partial)) {
       if (part)
-        sum = e.add(sum, intrinsic(e, "llvm.x86.avx2.pmadd.wd", i32s,
-                                   {part, e.splatInt(halfwords, 1)}));
+        sum = e.add(sum, callIntrinsic(e, "llvm.x86.avx2.pmadd.wd", i32s,
+                                       {part, e.splatInt(halfwords, 1)}));
       part = {};
     }
   };
   for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+    int64_t place = within + chunk * 4;
     SmallVector<Value> x;
     for (int64_t token = 0; token < tile.tokens; ++token) {
       Value row = e.mul(e.add(tileToken, token), buffer.codeStride);
-      Value four =
-          e.load(e.getI32Type(),
-                 e.address(input, e.add(e.add(row, column), chunk * 4)));
+      Value four = e.load(e.getI32Type(),
+                          e.address(input, e.add(e.add(row, column), place)));
       x.push_back(vector::BitCastOp::create(e, bytes, e.broadcast(i32s, four)));
     }
     for (int64_t reg = 0; reg < registers(); ++reg) {
-      Value codes = integerCodes(reg, column, chunk);
+      Value codes = reader.bytes(blockAddress(reg), reg % parts, column, place);
       for (int64_t token = 0; token < tile.tokens; ++token) {
         size_t i = sumIndex(token, reg);
-        Value &target = vnni ? sums[i] : partial[i];
+        Value &target = reader.hasVnni() ? sums[i] : partial[i];
         target = integerDot(target, codes, x[token]);
       }
     }
-    if (!vnni && ((chunk + 1) % flushEvery == 0 || chunk + 1 == chunks))
+    if (!reader.hasVnni() &&
+        ((chunk + 1) % flushEvery == 0 || chunk + 1 == chunks))
       flush();
   }
   return sums;
 }
 
-/// sums + (exact - zero * sum of activations) * scale * activation scale.
+/// sums + ((exact - zero * sum of activations) * scale - minimum * sum of
+/// activations) * activation scale.
 Values LinearEmitter::finishInteger(Values sums, Value activationGroup,
                                     ValueRange exact) {
-  const Scheme &s = scheme.getValue();
   const Scheme &a = inputScheme.getValue();
-  int64_t ratio = s.groupColumns(columns) / a.groupColumns(columns);
+  int64_t ratio =
+      scheme.getValue().groupColumns(columns) / a.groupColumns(columns);
   Value group = ratio == 1 ? activationGroup
                            : arith::DivSIOp::create(e, activationGroup,
                                                     e.constantI64(ratio))
                                  .getResult();
-  // What vpdpbusd multiplies is the unsigned code, whatever the bits.
-  int64_t footing = s.bits == 8 && vnni ? 128 : 0;
   for (int64_t reg = 0; reg < registers(); ++reg) {
-    Value scale = scales(reg, group);
-    Value zero = zeros(reg, group);
-    if (footing)
-      zero = e.add(zero, e.splatInt(i32s, footing));
+    Value block = blockAddress(reg);
+    Value scale = reader.byteScale(block, reg % parts, group);
+    Value zero = reader.byteZeros(block, reg % parts, group);
+    Value minimum = reader.minimum(block, reg % parts, group);
     for (int64_t token = 0; token < tile.tokens; ++token) {
       Value place =
           e.mul(e.add(e.mul(e.add(tileToken, token), a.groups(columns)),
                       activationGroup),
                 4);
-      Value xScale =
-          e.load(e.getF32Type(), e.address(input, e.add(place, buffer.scales)));
+      Value xScale = e.broadcast(
+          f32s, e.load(e.getF32Type(),
+                       e.address(input, e.add(place, buffer.scales))));
       Value xSum =
           e.load(e.getI32Type(), e.address(input, e.add(place, buffer.sums)));
-      Value shift = arith::MulIOp::create(e, zero, e.broadcast(i32s, xSum));
       size_t i = sumIndex(token, reg);
-      Value level = arith::SIToFPOp::create(
-          e, f32s, arith::SubIOp::create(e, exact[i], shift));
-      Value both = arith::MulFOp::create(e, scale, e.broadcast(f32s, xScale));
+      Value level = exact[i];
+      if (zero)
+        level = arith::SubIOp::create(
+            e, level, arith::MulIOp::create(e, zero, e.broadcast(i32s, xSum)));
+      level = arith::SIToFPOp::create(e, f32s, level);
+      Value both = arith::MulFOp::create(e, scale, xScale);
       sums[i] = math::FmaOp::create(e, level, both, sums[i]);
+      if (!minimum)
+        continue;
+      Value x = arith::SIToFPOp::create(e, e.getF32Type(), xSum);
+      Value shift =
+          arith::NegFOp::create(e, arith::MulFOp::create(e, minimum, xScale));
+      sums[i] = math::FmaOp::create(e, e.broadcast(f32s, x), shift, sums[i]);
     }
   }
   return sums;
@@ -555,15 +444,16 @@ Values LinearEmitter::sumInteger() {
   size_t count = tile.tokens * registers();
   Values zero(count, e.splatFloat(f32s, 0.0));
   Values none(count, e.splatInt(i32s, 0));
-  return e.loop(e.constantI64(0), e.constantI64(columns / group), 1, zero,
-                [&](Value g, ValueRange carried) {
-                  Values exact = overColumns(
-                      e.mul(g, group), group, kIntegerColumns, none,
-                      [&](Value column, int64_t count, Values sums) {
-                        return integerColumns(column, count, sums);
-                      });
-                  return finishInteger(Values(carried), g, exact);
-                });
+  return overGroups(
+      e, columns, group, reader.runColumns(), zero,
+      [&](Value g, Value base, int64_t offset, Values sums) {
+        Values exact = overColumns(
+            e, base, offset, group, kIntegerColumns, none,
+            [&](Value column, int64_t within, int64_t count, Values sums) {
+              return integerColumns(column, within, count, sums);
+            });
+        return finishInteger(sums, g, exact);
+      });
 }
 
 LogicalResult lqc::emitLinear(KernelEmitter &e) {

@@ -73,7 +73,7 @@ static Value emitMaxMagnitude(KernelEmitter &e, Value source, int64_t columns) {
 
 /// Writes the codes of `columns` floats and returns their sum.
 static Value emitCodes(KernelEmitter &e, Value source, Value codes, Value scale,
-                       int64_t columns) {
+                       int64_t columns, bool isFixed) {
   VectorType f32 = e.vectorOf(e.getF32Type());
   VectorType i32 = e.vectorOf(e.getI32Type());
   VectorType i8 = e.vectorOf(e.getI8Type());
@@ -85,6 +85,11 @@ static Value emitCodes(KernelEmitter &e, Value source, Value codes, Value scale,
                               e.address(source, e.mul(column, 4)), lanes);
         Value rounded =
             math::RoundEvenOp::create(e, arith::DivFOp::create(e, x, scales));
+        // The largest magnitude gives 127 unless the scale was fixed before.
+        if (isFixed)
+          rounded = arith::MinimumFOp::create(
+              e, arith::MaximumFOp::create(e, rounded, e.splatFloat(f32, -127)),
+              e.splatFloat(f32, 127));
         Value code = arith::FPToSIOp::create(e, i32, rounded);
         e.storeLanes(arith::TruncIOp::create(e, i8, code),
                      e.address(codes, column), lanes);
@@ -96,27 +101,33 @@ static Value emitCodes(KernelEmitter &e, Value source, Value codes, Value scale,
 LogicalResult lqc::emitQuantize(KernelEmitter &e) {
   QuantizeOp op = cast<QuantizeOp>(e.operation());
   const Scheme &scheme = schemeOf(op.getType()).getValue();
-  if (!scheme.isDynamic() || scheme.bits != 8)
-    return op.emitOpError("activations must take a dynamic int8 scheme, got: ")
+  if (!scheme.isActivation())
+    return op.emitOpError(
+               "activations must take a scheme of activations, got: ")
            << schemeName(scheme);
   int64_t rows = e.typeOf(0).getDimSize(0), columns = e.typeOf(0).getDimSize(1);
   int64_t groups = scheme.groups(columns);
   int64_t group = scheme.groupColumns(columns);
   BufferParts parts = bufferParts(scheme, rows, columns);
-  Value in = e.argument(0), out = e.argument(1);
+  bool isFixed = bool(op.getScales());
+  Value in = e.argument(0), out = e.argument(isFixed ? 2 : 1);
+  Value given = isFixed ? e.argument(1) : Value();
   e.loop(e.begin, e.end, 1, [&](Value row) {
     Value source = e.address(in, e.mul(row, columns * 4));
     Value codes = e.address(out, e.mul(row, parts.codeStride));
     Value perGroup = e.address(out, e.mul(row, groups * 4));
     e.loop(e.constantI64(0), e.constantI64(groups), 1, [&](Value g) {
       Value first = e.address(source, e.mul(g, group * 4));
-      Value max = emitMaxMagnitude(e, first, group);
-      Value scale = arith::DivFOp::create(e, max, e.constantF32(127.0));
+      Value scale =
+          isFixed ? e.load(e.getF32Type(), e.address(given, e.mul(g, 4)))
+                  : arith::DivFOp::create(e, emitMaxMagnitude(e, first, group),
+                                          e.constantF32(127.0))
+                        .getResult();
       Value isZero = arith::CmpFOp::create(e, arith::CmpFPredicate::OEQ, scale,
                                            e.constantF32(0.0));
       scale = arith::SelectOp::create(e, isZero, e.constantF32(1.0), scale);
-      Value sum =
-          emitCodes(e, first, e.address(codes, e.mul(g, group)), scale, group);
+      Value sum = emitCodes(e, first, e.address(codes, e.mul(g, group)), scale,
+                            group, isFixed);
       Value place = e.address(perGroup, e.mul(g, 4));
       e.store(scale, e.address(place, parts.scales));
       e.store(sum, e.address(place, parts.sums));

@@ -39,3 +39,21 @@ func.func @two_sizes(%x: tensor<?x64xf32>, %v: tensor<8x64xf32, #lqc.scheme<"int
   %1 = lqc.linear %x, %w : (tensor<?x64xf32>, tensor<8x64xf32, #lqc.scheme<"int4-g64">>) -> tensor<?x8xf32>
   return
 }
+
+// Codebooks and 8-bit floats are multiplied as floats, E2M1 and K-quants as integers.
+// CHECK-LABEL: func.func @other_levels
+// CHECK-SAME: %[[X:.*]]: tensor<?x256xf32>
+func.func @other_levels(%x: tensor<?x256xf32>, %a: tensor<8x256xf32, #lqc.scheme<"nf4-g64">>, %b: tensor<8x256xf32, #lqc.scheme<"fp8-e4m3-g128">>,
+    %c: tensor<8x256xf32, #lqc.scheme<"nvfp4">>, %d: tensor<8x256xf32, #lqc.scheme<"q4_k">>) {
+  // CHECK-DAG: %[[G16:.*]] = lqc.quantize %[[X]] {{.*}} -> tensor<?x256xf32, #lqc.scheme<"dynamic-int8-g16">>
+  // CHECK-DAG: %[[G32:.*]] = lqc.quantize %[[X]] {{.*}} -> tensor<?x256xf32, #lqc.scheme<"dynamic-int8-g32">>
+  // CHECK: lqc.linear %[[X]], %{{.*}}"nf4-g64"
+  // CHECK: lqc.linear %[[X]], %{{.*}}"fp8-e4m3-g128"
+  // CHECK: lqc.linear %[[G16]], %{{.*}}"nvfp4"
+  // CHECK: lqc.linear %[[G32]], %{{.*}}"q4_k"
+  %0 = lqc.linear %x, %a : (tensor<?x256xf32>, tensor<8x256xf32, #lqc.scheme<"nf4-g64">>) -> tensor<?x8xf32>
+  %1 = lqc.linear %x, %b : (tensor<?x256xf32>, tensor<8x256xf32, #lqc.scheme<"fp8-e4m3-g128">>) -> tensor<?x8xf32>
+  %2 = lqc.linear %x, %c : (tensor<?x256xf32>, tensor<8x256xf32, #lqc.scheme<"nvfp4">>) -> tensor<?x8xf32>
+  %3 = lqc.linear %x, %d : (tensor<?x256xf32>, tensor<8x256xf32, #lqc.scheme<"q4_k">>) -> tensor<?x8xf32>
+  return
+}

@@ -7,7 +7,7 @@
 
 #include "lqc/Numerics/Packing.h"
 
-#include "lqc/Numerics/Half.h"
+#include "Fixture.h"
 
 #include <gtest/gtest.h>
 
@@ -18,26 +18,6 @@ using namespace lqc;
 
 static const Layout kTile16 = {16, 4};
 static const Layout kFloat16 = {16, 1};
-
-/// A tensor of random codes, scales and zero points: every value that its bits
-/// can hold, also those that no quantizer would give.
-static QuantizedTensor randomTensor(const Scheme &scheme, int64_t rows,
-                                    int64_t columns) {
-  std::mt19937 engine(rows * 1000 + columns + scheme.bits);
-  QuantizedTensor tensor;
-  tensor.scheme = scheme;
-  tensor.rows = rows;
-  tensor.columns = columns;
-  unsigned mask = (1u << scheme.bits) - 1;
-  for (int64_t i = 0; i < rows * columns; ++i)
-    tensor.codes.push_back(engine() & mask);
-  for (int64_t i = 0; i < rows * tensor.groups(); ++i) {
-    tensor.scales.push_back(floatFromHalf(engine() & 0x3bff));
-    if (!scheme.isSymmetric())
-      tensor.zeros.push_back(engine() & mask);
-  }
-  return tensor;
-}
 
 static std::vector<char> packed(const QuantizedTensor &tensor,
                                 const Layout &layout) {
@@ -116,18 +96,52 @@ static unsigned codeAt(const std::vector<char> &bytes, const Scheme &scheme,
 }
 
 TEST(Packing, FollowsTheDefinition) {
-  for (const SchemeFamily &family : schemeTable()) {
-    Scheme scheme = family.scheme;
+  for (const Scheme &scheme : everyScheme(0)) {
+    int64_t columns = scheme.groupSize ? 256 : 63;
     for (Layout layout : {Layout{16, 4}, Layout{8, 4}, Layout{32, 4}}) {
-      QuantizedTensor tensor = randomTensor(scheme, 21, 63);
+      QuantizedTensor tensor = randomTensor(scheme, 21, columns);
       std::vector<char> bytes = packed(tensor, layout);
       for (int64_t r = 0; r < 21; ++r)
-        for (int64_t c = 0; c < 63; ++c)
-          ASSERT_EQ(codeAt(bytes, scheme, 63, layout, r, c),
-                    tensor.codes[r * 63 + c])
-              << family.pattern.str() << " " << r << " " << c;
+        for (int64_t c = 0; c < columns; ++c)
+          ASSERT_EQ(codeAt(bytes, scheme, columns, layout, r, c),
+                    tensor.codes[r * columns + c])
+              << schemeName(scheme) << " " << r << " " << c;
     }
   }
+}
+
+TEST(Packing, PartsOfASuperBlock) {
+  // 512 columns of q4_k: 16 groups and two super groups a row.
+  Scheme scheme = *parseScheme("q4_k");
+  QuantizedTensor tensor = randomTensor(scheme, 20, 512);
+  BlockParts parts = blockParts(scheme, 512, kTile16);
+  EXPECT_EQ(parts.scales, 512 * 16 / 2u);
+  EXPECT_EQ(parts.zeros - parts.scales, 16 * 16 * 6 / 8u);
+  EXPECT_EQ(parts.superScales - parts.zeros, 16 * 16 * 6 / 8u);
+  EXPECT_EQ(parts.superOffsets - parts.superScales, 2 * 16 * 2u);
+  EXPECT_EQ(parts.bytes * 8.0, bitsPerWeight(scheme, 512) * 16 * 512);
+  std::vector<char> bytes = packed(tensor, kTile16);
+  auto byteAt = [&](uint64_t offset) {
+    return static_cast<uint8_t>(bytes[offset]);
+  };
+  for (int64_t row = 0; row < 20; ++row)
+    for (int64_t g = 0; g < 16; ++g) {
+      uint64_t block = row / 16 * parts.bytes, r = row % 16;
+      // A plane of four bits, two groups a byte, and one of two bits.
+      unsigned low =
+          byteAt(block + parts.scales + g / 2 * 16 + r) >> (g % 2 * 4);
+      unsigned high =
+          byteAt(block + parts.scales + 8 * 16 + g / 4 * 16 + r) >> (g % 4 * 2);
+      EXPECT_EQ((low & 15) | (high & 3) << 4, tensor.scales[row * 16 + g]);
+      low = byteAt(block + parts.zeros + g / 2 * 16 + r) >> (g % 2 * 4);
+      high =
+          byteAt(block + parts.zeros + 8 * 16 + g / 4 * 16 + r) >> (g % 4 * 2);
+      EXPECT_EQ((low & 15) | (high & 3) << 4, tensor.zeros[row * 16 + g]);
+      uint16_t super;
+      std::memcpy(&super,
+                  &bytes[block + parts.superOffsets + (g / 8 * 16 + r) * 2], 2);
+      EXPECT_EQ(floatFromHalf(super), tensor.superOffsets[row * 2 + g / 8]);
+    }
 }
 
 TEST(Packing, ZeroPointMasks) {
@@ -152,21 +166,19 @@ TEST(Packing, ZeroPointMasks) {
 }
 
 TEST(Packing, RoundTrips) {
-  for (const SchemeFamily &family : schemeTable()) {
-    for (int64_t groupSize : {0, 32, 64, 128}) {
-      for (int64_t rows : {1, 15, 16, 17, 40}) {
-        for (int64_t columns : {63, 172, 128, 256, 1, 4}) {
-          Scheme scheme = family.scheme;
-          scheme.groupSize = groupSize;
-          if (whyNotQuantizable(scheme, rows, columns))
-            continue;
-          QuantizedTensor tensor = randomTensor(scheme, rows, columns);
-          QuantizedTensor back =
-              unpack(packed(tensor, kTile16), scheme, rows, columns, kTile16);
-          ASSERT_EQ(back.codes, tensor.codes) << schemeName(scheme);
-          ASSERT_EQ(back.scales, tensor.scales) << schemeName(scheme);
-          ASSERT_EQ(back.zeros, tensor.zeros) << schemeName(scheme);
-        }
+  for (const Scheme &scheme : everyScheme({0, 16, 32, 64, 128})) {
+    for (int64_t rows : {1, 15, 16, 17, 40}) {
+      for (int64_t columns : {63, 172, 128, 256, 1, 4, 96, 512}) {
+        if (whyNotQuantizable(scheme, rows, columns))
+          continue;
+        QuantizedTensor tensor = randomTensor(scheme, rows, columns);
+        QuantizedTensor back =
+            unpack(packed(tensor, kTile16), scheme, rows, columns, kTile16);
+        ASSERT_EQ(back.codes, tensor.codes) << schemeName(scheme);
+        ASSERT_EQ(back.scales, tensor.scales) << schemeName(scheme);
+        ASSERT_EQ(back.zeros, tensor.zeros) << schemeName(scheme);
+        ASSERT_EQ(back.superScales, tensor.superScales) << schemeName(scheme);
+        ASSERT_EQ(back.superOffsets, tensor.superOffsets) << schemeName(scheme);
       }
     }
   }
@@ -175,16 +187,18 @@ TEST(Packing, RoundTrips) {
 TEST(Packing, PaddingIsZeroBytes) {
   // One row of ones in a block of 16: everything that belongs to other rows and
   // to columns 5 and up is zero, in the signed plane too.
-  for (const SchemeFamily &family : schemeTable()) {
-    QuantizedTensor tensor = randomTensor(family.scheme, 1, 5);
+  for (const Scheme &scheme : everyScheme(0)) {
+    if (scheme.groupSize)
+      continue;
+    QuantizedTensor tensor = randomTensor(scheme, 1, 5);
     for (uint8_t &code : tensor.codes)
       code = 1;
     std::vector<char> bytes = packed(tensor, kTile16);
-    BlockParts parts = blockParts(family.scheme, 5, kTile16);
+    BlockParts parts = blockParts(scheme, 5, kTile16);
     for (uint64_t i = 0; i < parts.scales; ++i)
       if (i % 64 >= 4)
-        EXPECT_EQ(bytes[i], 0) << family.pattern.str() << " " << i;
-    if (family.scheme.bits == 8) {
+        EXPECT_EQ(bytes[i], 0) << schemeName(scheme) << " " << i;
+    if (scheme.bits == 8) {
       EXPECT_EQ(static_cast<uint8_t>(bytes[64]), 0x81) << "column 4";
       EXPECT_EQ(bytes[65], 0) << "column 5 is padding";
     }
@@ -193,10 +207,11 @@ TEST(Packing, PaddingIsZeroBytes) {
   }
 }
 
-TEST(Packing, SizeIsCloseToBitsPerWeight) {
-  Scheme scheme = *parseScheme("int4-g64");
-  EXPECT_EQ(packedBytes(scheme, 2048, 2048, kTile16) * 8.0,
-            bitsPerWeight(scheme, 2048) * 2048 * 2048);
+TEST(Packing, SizeIsThatOfBitsPerWeight) {
+  for (const Scheme &scheme : everyScheme({32, 64, 128}))
+    EXPECT_EQ(packedBytes(scheme, 2048, 2048, kTile16) * 8.0,
+              bitsPerWeight(scheme, 2048) * 2048 * 2048)
+        << schemeName(scheme);
 }
 
 TEST(Packing, FloatsByHand) {

@@ -7,7 +7,7 @@
 
 #include "lqc/Numerics/QuantizedTensor.h"
 
-#include "lqc/Numerics/Half.h"
+#include "Fixture.h"
 
 #include <gtest/gtest.h>
 
@@ -40,15 +40,6 @@ static std::string errorOf(const std::vector<float> &values, int64_t rows,
       quantize(values, rows, values.size() / rows, scheme(name),
                ClipSearch::None, threads);
   return tensor ? "" : llvm::toString(tensor.takeError());
-}
-
-static std::vector<float> randomValues(size_t count, unsigned seed = 1) {
-  std::mt19937 engine(seed);
-  std::normal_distribution<float> normal(0.0f, 0.05f);
-  std::vector<float> values(count);
-  for (float &value : values)
-    value = normal(engine);
-  return values;
 }
 
 /// The definition once more, written as plainly as it can be: quantref.py's
@@ -346,33 +337,36 @@ TEST(Serialize, ByHand) {
 }
 
 TEST(Serialize, RoundTrips) {
-  for (const SchemeFamily &family : schemeTable()) {
-    for (auto [groupSize, columns] :
-         {std::pair(0, 63), {0, 172}, {32, 96}, {64, 128}, {128, 256}}) {
-      std::string name =
-          family.pattern.drop_back().str() + std::to_string(groupSize);
-      QuantizedTensor tensor = quantized(randomValues(5 * columns), 5, name);
-      std::vector<char> bytes = serialize(tensor);
-      ASSERT_EQ(bytes.size(), serializedBytes(tensor.scheme, 5, columns));
-      llvm::Expected<QuantizedTensor> back =
-          deserialize(bytes, tensor.scheme, 5, columns);
-      ASSERT_TRUE(bool(back));
-      EXPECT_EQ(back->codes, tensor.codes) << name;
-      EXPECT_EQ(back->scales, tensor.scales) << name;
-      EXPECT_EQ(back->zeros, tensor.zeros) << name;
-      EXPECT_EQ(back->rows, 5);
-      EXPECT_EQ(back->columns, columns);
+  for (const Scheme &scheme : everyScheme({0, 16, 32, 64, 128})) {
+    for (int64_t columns : {63, 172, 96, 128, 256, 768}) {
+      if (whyNotQuantizable(scheme, 5, columns))
+        continue;
+      std::string name = schemeName(scheme);
+      for (QuantizedTensor tensor :
+           {quantized(randomValues(5 * columns), 5, name),
+            randomTensor(scheme, 5, columns)}) {
+        std::vector<char> bytes = serialize(tensor);
+        ASSERT_EQ(bytes.size(), serializedBytes(scheme, 5, columns));
+        llvm::Expected<QuantizedTensor> back =
+            deserialize(bytes, scheme, 5, columns);
+        ASSERT_TRUE(bool(back));
+        EXPECT_EQ(back->codes, tensor.codes) << name;
+        EXPECT_EQ(back->scales, tensor.scales) << name;
+        EXPECT_EQ(back->zeros, tensor.zeros) << name;
+        EXPECT_EQ(back->superScales, tensor.superScales) << name;
+        EXPECT_EQ(back->superOffsets, tensor.superOffsets) << name;
+        EXPECT_EQ(back->rows, 5);
+        EXPECT_EQ(back->columns, columns);
+      }
     }
   }
 }
 
 TEST(Serialize, SizeAgreesWithBitsPerWeight) {
-  for (const SchemeFamily &family : schemeTable()) {
-    Scheme s = family.scheme;
-    s.groupSize = 64;
-    EXPECT_EQ(serializedBytes(s, 64, 128) * 8.0,
-              bitsPerWeight(s, 128) * 64 * 128);
-  }
+  for (const Scheme &s : everyScheme(64))
+    EXPECT_EQ(serializedBytes(s, 64, 512) * 8.0,
+              bitsPerWeight(s, 512) * 64 * 512)
+        << schemeName(s);
 }
 
 TEST(Serialize, RejectsBadBytes) {
@@ -388,6 +382,27 @@ TEST(Serialize, RejectsBadBytes) {
   std::vector<char> bytes(36);
   bytes[35] = 0x7c; // fp16 infinity
   EXPECT_EQ(errorOfBytes(bytes, 32), "scale of row 1, group 0 must be finite");
+}
+
+TEST(Serialize, RejectsCodesOfNoNumber) {
+  auto errorAt = [&](const char *name, size_t byte, char value) {
+    Scheme s = scheme(name);
+    std::vector<char> bytes(serializedBytes(s, 2, 256), 0);
+    bytes[byte] = value;
+    llvm::Expected<QuantizedTensor> tensor = deserialize(bytes, s, 2, 256);
+    return tensor ? "" : llvm::toString(tensor.takeError());
+  };
+  EXPECT_EQ(errorAt("fp8-e4m3-g64", 258, char(0xff)),
+            "code of element [1, 2] must stand for a finite number, got: 255");
+  EXPECT_EQ(errorAt("fp8-e5m2-g64", 258, 0x7c),
+            "code of element [1, 2] must stand for a finite number, got: 124");
+  EXPECT_EQ(errorAt("fp8-e4m3-g64", 258, 0x7e), "");
+  EXPECT_EQ(errorAt("mxfp4", 256 + 9, char(0xff)),
+            "scale of row 1, group 1 must be finite");
+  EXPECT_EQ(errorAt("q6_k", serializedBytes(scheme("q6_k"), 2, 256) - 1, 0x7c),
+            "super scale of row 1, super group 0 must be finite");
+  EXPECT_EQ(errorAt("q4_k", serializedBytes(scheme("q4_k"), 2, 256) - 1, 0x7c),
+            "super offset of row 1, super group 0 must be finite");
 }
 
 //===----------------------------------------------------------------------===//

@@ -110,7 +110,7 @@ lqc.kernel @k(%x: tensor<1x64xf32, #lqc.scheme<"dynamic-int8-g64">>, %w: tensor<
 
 module attributes {lqc.target = #lqc.target<cpu = "znver3", features = "+avx2">} {
 lqc.kernel @k(%x: tensor<1x64xf32>, %out: tensor<1x64xf32, #lqc.scheme<"int4-g64">>) attributes {destinations = 1 : i64, per_row, units = 1 : i64} {
-  // expected-error@+1 {{'lqc.quantize' op activations must take a dynamic int8 scheme, got: int4-g64}}
+  // expected-error@+1 {{'lqc.quantize' op activations must take a scheme of activations, got: int4-g64}}
   %y = lqc.quantize %x : (tensor<1x64xf32>) -> tensor<1x64xf32, #lqc.scheme<"int4-g64">>
   lqc.yield %y : tensor<1x64xf32, #lqc.scheme<"int4-g64">>
 }
