@@ -78,6 +78,24 @@ RowGrid::RowGrid(const Scheme &scheme, int64_t columns)
   superOffsets.resize(scheme.hasOffsets() ? supers : 0);
 }
 
+template <typename Rounder>
+static void encode(const Rounder &rounder, const float *values, int64_t count,
+                   uint8_t *codes) {
+  const Rounder local = rounder; // `codes` might alias what it refers to
+  for (int64_t i = 0; i < count; ++i)
+    codes[i] = local.code(values[i]);
+}
+
+/// Comparisons first: the look-up of codes is what cannot be vectorised.
+static void encode(const CodebookRounder &rounder, const float *values,
+                   int64_t count, uint8_t *codes) {
+  const CodebookRounder local = rounder;
+  for (int64_t i = 0; i < count; ++i)
+    codes[i] = static_cast<uint8_t>(local.rank(values[i]));
+  for (int64_t i = 0; i < count; ++i)
+    codes[i] = local.table.codes[codes[i]];
+}
+
 uint8_t RowGrid::nearest(int64_t column, float value) const {
   return withRounder(kind, grids[column / groupSize],
                      [&](const auto &rounder) { return rounder.code(value); });
@@ -92,10 +110,8 @@ void RowGrid::nearest(int64_t first, llvm::ArrayRef<float> values,
         std::min(size - done, (group + 1) * groupSize - first - done);
     const float *in = values.data() + done;
     uint8_t *out = codes.data() + done;
-    withRounder(kind, grids[group], [&](auto rounder) {
-      for (int64_t i = 0; i < count; ++i)
-        out[i] = rounder.code(in[i]);
-    });
+    withRounder(kind, grids[group],
+                [&](auto rounder) { encode(rounder, in, count, out); });
     done += count;
   }
 }
