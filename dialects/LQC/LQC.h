@@ -42,6 +42,9 @@ inline constexpr llvm::StringLiteral kGenerationAttrName = "lqc.generation";
 /// On a decoder layer's function: its number, counted from 0.
 inline constexpr llvm::StringLiteral kLayerAttrName = "lqc.layer";
 inline constexpr llvm::StringLiteral kForwardName = "forward";
+/// On a weight that is the result of a search (GPTQ's codes): the name of the
+/// checkpoint's weight that it stands for.
+inline constexpr llvm::StringLiteral kSourceAttrName = "lqc.source";
 
 /// The scheme of a quantized tensor, packed or not; null for plain floats.
 SchemeAttr schemeOf(mlir::Type type);

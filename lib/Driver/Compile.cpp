@@ -45,6 +45,7 @@ public:
 
 private:
   llvm::Error checkOptions();
+  llvm::Error placeSidecar();
   llvm::Error checkEvaluate();
   llvm::Error checkOutput();
   llvm::Error checkTokenizer() const;
@@ -159,6 +160,24 @@ llvm::Error Compiler::checkOutput() {
   return output == "-" ? llvm::Error::success() : checkOutputFile(output);
 }
 
+/// What calibrated methods find is a part of IR; an executable has it inside.
+llvm::Error Compiler::placeSidecar() {
+  if (plan.phases.quantize.methods.empty())
+    return llvm::Error::success();
+  plan.keepsSidecar = plan.to < Phase::Lower;
+  if (output == "-" && plan.keepsSidecar)
+    return makeError("-o - is for IR alone: what --method={0} finds goes to a "
+                     "file beside it",
+                     options.method);
+  if (output == "-")
+    return llvm::Error::success();
+  SmallString<128> path(output);
+  llvm::sys::path::replace_extension(path, plan.keepsSidecar ? "lqcw"
+                                                             : "search.lqcw");
+  plan.sidecar = std::string(path);
+  return llvm::Error::success();
+}
+
 llvm::Error Compiler::checkOptions() {
   llvm::Expected<Plan> made = makePlan(session, options, Phase::Link);
   if (!made)
@@ -175,6 +194,8 @@ llvm::Error Compiler::checkOptions() {
   output = options.output.empty() ? defaultOutput(options, plan, emit)
                                   : options.output;
   if (llvm::Error error = checkOutput())
+    return error;
+  if (llvm::Error error = placeSidecar())
     return error;
   if (!options.cpu.empty() && !plan.runs(Phase::Schedule))
     return makeError("--cpu is for the schedule phase, which does not run from "

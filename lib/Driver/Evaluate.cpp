@@ -269,6 +269,7 @@ static StringRef makingOption(const EvalOptions &options) {
       {"--embedding", !options.embedding.empty()},
       {"--head", !options.head.empty()},
       {"--clip", !options.clip.empty()},
+      {"--method", !options.method.empty()},
       {"--activations", !options.activations.empty()},
       {"--compile-from", !options.compileFrom.empty()},
       {"--strict", options.strict},

@@ -79,6 +79,7 @@ void lqc::recordQuantization(ModuleOp module, const ModelOptions &options) {
            text("embedding", orFloat(options.embedding)),
            text("head", orFloat(options.head)),
            text("clip", options.clip.empty() ? "none" : options.clip),
+           text("method", options.method.empty() ? "none" : options.method),
            text("activations", hasIntegerActivations(module) ? "int8" : "f32"),
            builder.getNamedAttr("overrides",
                                 builder.getStrArrayAttr(overrides))}));
@@ -290,6 +291,7 @@ std::string lqc::summaryText(ModuleOp module, uint64_t weightsBytes,
     out << "quantize:    " << optionText(module, "quantize") << " (embedding "
         << optionText(module, "embedding") << ", head "
         << optionText(module, "head") << ", clip " << optionText(module, "clip")
+        << ", method " << optionText(module, "method")
         << ")\nactivations: " << optionText(module, "activations")
         << ", cache f32\n";
   if (TargetAttr target = module->getAttrOfType<TargetAttr>(kTargetAttrName))

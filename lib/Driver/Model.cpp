@@ -7,6 +7,7 @@
 
 #include "lib/Driver/Model.h"
 
+#include "lib/Driver/Calibration.h"
 #include "lib/Driver/Facts.h"
 #include "lib/Driver/Paths.h"
 #include "lqc/Import/Safetensors/Importer.h"
@@ -89,7 +90,36 @@ makeQuantizeOptions(Session &session, const ModelOptions &options) {
   if (!activations)
     return activations.takeError();
   result.activations = *activations;
+  llvm::Expected<SmallVector<SearchMethod>> methods =
+      parseSearchMethods(options.method);
+  if (!methods)
+    return prefixError("--method", methods.takeError());
+  result.methods = std::move(*methods);
   return result;
+}
+
+/// A method needs schemes to find codes for and something to find them by.
+static llvm::Error checkMethod(const ModelOptions &options) {
+  bool isCalibrated =
+      !options.calibrate.text.empty() || !options.statistics.empty();
+  if (options.method.empty()) {
+    if (isCalibrated)
+      return errorWithHint("--calibrate and --statistics are for calibrated "
+                           "methods, and none is given",
+                           "--method=gptq");
+    return llvm::Error::success();
+  }
+  if (options.quantize.empty() && options.overrides.empty())
+    return errorWithHint("--method=" + options.method +
+                             " finds codes for a scheme, and none is given",
+                         "--quantize=int4-g64");
+  if (!isCalibrated)
+    return errorWithHint("--method=" + options.method +
+                             " needs to know what the model's activations are",
+                         "--calibrate=TEXT");
+  if (!options.calibrate.text.empty() && !options.statistics.empty())
+    return makeError("--calibrate and --statistics do not go together");
+  return llvm::Error::success();
 }
 
 /// An option without effect is a misunderstanding: say so.
@@ -103,6 +133,7 @@ static llvm::Error checkQuantizeIsUsed(const ModelOptions &options,
       {"--embedding", !options.embedding.empty()},
       {"--head", !options.head.empty()},
       {"--clip", !options.clip.empty()},
+      {"--method", !options.method.empty()},
       {"--activations", !options.activations.empty()}};
   for (auto [option, isGiven] : given)
     if (isGiven)
@@ -161,6 +192,14 @@ lqc::makePlan(Session &session, const ModelOptions &options, Phase defaultTo) {
   if (!quantize)
     return quantize.takeError();
   plan.phases.quantize = *quantize;
+  if (llvm::Error error = checkMethod(options))
+    return error;
+  llvm::Expected<CalibrationPlan> calibration =
+      planCalibration(options.calibrate);
+  if (!calibration)
+    return calibration.takeError();
+  plan.calibration = *calibration;
+  plan.calibration.statistics = options.statistics;
   if (options.context.empty())
     return plan;
   if (!plan.isDirectory)
@@ -237,8 +276,11 @@ llvm::Expected<Model> lqc::loadModel(Session &session,
   return model;
 }
 
-llvm::Error lqc::runPhase(Session &session, const Model &model, Phase phase,
+llvm::Error lqc::runPhase(Session &session, Model &model, Phase phase,
                           const Plan &plan, const ModelOptions &options) {
+  if (phase == Phase::Quantize && !plan.phases.quantize.methods.empty())
+    if (llvm::Error error = searchCodes(session, model, plan, options.model))
+      return error;
   if (llvm::Error error = session.runPhase(*model.module, phase, plan.phases))
     return error;
   if (phase == Phase::Quantize)

@@ -11,10 +11,18 @@
 #include "dialects/LQC/LQC.h"
 #include "lib/Driver/Session.h"
 #include "lqc/Driver/Driver.h"
+#include "lqc/Support/TemporaryFile.h"
 
 #include "mlir/IR/OwningOpRef.h"
 
 namespace lqc {
+
+/// What calibrated methods work with, after it was checked.
+struct CalibrationPlan {
+  std::string text;       ///< to be run on, or
+  std::string statistics; ///< a file of lqc calibrate
+  int64_t samples = 128, length = 256, seed = 0;
+};
 
 /// Options after they were checked.
 struct Plan {
@@ -23,6 +31,11 @@ struct Plan {
   bool isDirectory = false; ///< the model is a checkpoint
   std::optional<int64_t> context;
   PhaseOptions phases;
+  CalibrationPlan calibration;
+  /// Where the results of calibrated methods go; "": a temporary file.
+  std::string sidecar;
+  /// The sidecar belongs to the output. Else it goes with the model.
+  bool keepsSidecar = false;
 
   bool runs(Phase phase) const { return phase > from && phase <= to; }
 };
@@ -53,6 +66,8 @@ llvm::Error errorWithHint(const llvm::Twine &message, const llvm::Twine &hint);
 struct Model {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::string root;
+  /// Holds what calibrated methods have found, if nobody else does.
+  std::shared_ptr<TemporaryFile> searchFile;
 };
 
 /// Imports a directory, or parses a file.
@@ -60,7 +75,7 @@ llvm::Expected<Model> loadModel(Session &session, const ModelOptions &options,
                                 const Plan &plan);
 
 /// Runs one phase and records on the module what --info will say about it.
-llvm::Error runPhase(Session &session, const Model &model, Phase phase,
+llvm::Error runPhase(Session &session, Model &model, Phase phase,
                      const Plan &plan, const ModelOptions &options);
 
 /// What the module says of the model; an error that names `name` if nothing.

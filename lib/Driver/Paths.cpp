@@ -90,6 +90,10 @@ void lqc::rebasePaths(ModuleOp module, StringRef from, StringRef to) {
   });
 }
 
+std::string lqc::pathBetween(StringRef from, StringRef to) {
+  return relativePath(absoluteFolder(from), absoluteFolder(to));
+}
+
 std::string lqc::commonFolder(ModuleOp module, StringRef root) {
   std::string absolute = absoluteFolder(root);
   bool leavesRoot = false;

@@ -19,6 +19,9 @@ namespace lqc {
 void rebasePaths(mlir::ModuleOp module, llvm::StringRef from,
                  llvm::StringRef to);
 
+/// The way from the folder `from` to the folder `to`, relative.
+std::string pathBetween(llvm::StringRef from, llvm::StringRef to);
+
 /// The deepest folder that holds everything the module refers to relative to
 /// `root`: `root` itself, unless a path leads out of it.
 std::string commonFolder(mlir::ModuleOp module, llvm::StringRef root);

@@ -116,11 +116,18 @@ llvm::Expected<OwningOpRef<ModuleOp>> Session::parse(StringRef path) {
   return module;
 }
 
+llvm::Error Session::run(ModuleOp module, const Twine &what,
+                         llvm::function_ref<void(OpPassManager &)> build) {
+  PassManager manager(&mlirContext);
+  build(manager);
+  if (failed(manager.run(module)))
+    return takeError(what + " failed");
+  return llvm::Error::success();
+}
+
 llvm::Error Session::runPhase(ModuleOp module, Phase phase,
                               const PhaseOptions &options) {
-  PassManager manager(&mlirContext);
-  buildPipeline(manager, Phase(int(phase) - 1), phase, options);
-  if (failed(manager.run(module)))
-    return takeError("phase " + phaseName(phase) + " failed");
-  return llvm::Error::success();
+  return run(module, "phase " + phaseName(phase), [&](OpPassManager &manager) {
+    buildPipeline(manager, Phase(int(phase) - 1), phase, options);
+  });
 }

@@ -17,6 +17,10 @@
 #include <memory>
 #include <string>
 
+namespace mlir {
+class OpPassManager;
+} // namespace mlir
+
 namespace lqc {
 
 /// An MLIR context, for one command. Its first error becomes an llvm::Error;
@@ -37,6 +41,10 @@ public:
   /// Runs one phase that is made of passes.
   llvm::Error runPhase(mlir::ModuleOp module, Phase phase,
                        const PhaseOptions &options);
+
+  /// Runs passes that are no phase. `what` is for a failure without a message.
+  llvm::Error run(mlir::ModuleOp module, const llvm::Twine &what,
+                  llvm::function_ref<void(mlir::OpPassManager &)> build);
 
 private:
   mlir::LogicalResult handle(mlir::Diagnostic &diagnostic);

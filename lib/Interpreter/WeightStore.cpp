@@ -11,6 +11,8 @@
 #include "RowSource.h"
 #include "Types.h"
 
+#include "lqc/Interpreter/SearchResults.h"
+#include "lqc/Support/Error.h"
 #include "lqc/Support/Parallel.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -41,6 +43,9 @@ public:
   void clear();
 
   llvm::StringRef root() const { return files.rootFolder(); }
+
+  /// By the names of their tensors.
+  llvm::StringMap<WeightBytes> pending;
 
 private:
   /// The sources of the values of initializers, while one weight is streamed.
@@ -141,9 +146,23 @@ static llvm::Expected<WeightBytes> denseBytes(WeightOp weight,
   return ownedBytes(std::move(bytes));
 }
 
+/// The place of a weight's bytes in a file, or null.
+static FileAttr fileOf(WeightOp weight) {
+  FileAttr place = dyn_cast<FileAttr>(*weight.getValue());
+  return place && !isPending(place) ? place : FileAttr();
+}
+
 /// The bytes of a weight that is given by a file or dense value.
 llvm::Expected<WeightBytes> WeightEvaluator::valueBytes(WeightOp weight) {
-  if (FileAttr place = dyn_cast<FileAttr>(*weight.getValue())) {
+  FileAttr given = dyn_cast<FileAttr>(*weight.getValue());
+  if (given && isPending(given)) {
+    auto found = pending.find(given.getTensor());
+    if (found == pending.end())
+      return makeError("{0}: its bytes were never written to a file",
+                       nameOf(weight));
+    return found->second;
+  }
+  if (FileAttr place = fileOf(weight)) {
     llvm::Expected<std::shared_ptr<const WeightFile>> file = files.open(place);
     if (!file)
       return file.takeError();
@@ -163,7 +182,7 @@ llvm::Expected<RowSourcePtr> WeightEvaluator::sourceOfValue(WeightOp weight) {
   if (!bytes)
     return bytes.takeError();
   std::shared_ptr<const WeightFile> file;
-  if (isa<FileAttr>(*weight.getValue()))
+  if (fileOf(weight))
     file = std::static_pointer_cast<const WeightFile>(bytes->owner);
   return memorySource(type, std::move(*bytes), std::move(file));
 }
@@ -398,7 +417,7 @@ llvm::Error WeightEvaluator::streamValue(WeightOp weight,
     return bytes.takeError();
   if (llvm::Error error = giveBytes(bytes->bytes, sink))
     return error;
-  if (FileAttr place = dyn_cast<FileAttr>(*weight.getValue()))
+  if (FileAttr place = fileOf(weight))
     std::static_pointer_cast<const WeightFile>(bytes->owner)
         ->contents.dropPages(place.getOffset(), place.getBytes());
   return llvm::Error::success();
@@ -457,6 +476,12 @@ llvm::Error WeightStore::stream(WeightOp weight, Sink sink) {
 WeightOp WeightStore::find(llvm::StringRef name) {
   return evaluator->find(name);
 }
+
+void WeightStore::provide(llvm::StringRef hash, std::vector<char> bytes) {
+  evaluator->pending[hash] = ownedBytes(std::move(bytes));
+}
+
+void WeightStore::withdrawAll() { evaluator->pending.clear(); }
 
 void WeightStore::clear() { evaluator->clear(); }
 

@@ -128,6 +128,15 @@ static void storeRow(const std::vector<T> &from, int64_t row,
   std::copy(from.begin(), from.end(), to.begin() + row * from.size());
 }
 
+void RowGrid::setGroup(int64_t index, const GroupGrid &grid) {
+  assert(!kind.isTwoLevel() && kind.zero != ZeroPoint::Minimum &&
+         "groups have their own scales");
+  grids[index] = grid;
+  scales[index] = grid.scale;
+  if (!zeros.empty())
+    zeros[index] = static_cast<uint8_t>(grid.zero);
+}
+
 void RowGrid::store(QuantizedTensor &tensor, int64_t row) const {
   storeRow(scales, row, tensor.scales);
   storeRow(zeros, row, tensor.zeros);

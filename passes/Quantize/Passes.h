@@ -26,8 +26,15 @@ inline constexpr llvm::StringLiteral kSchemeAttrName = "lqc.scheme";
 /// What activations in front of quantized weights are rounded to.
 enum class ActivationType { F32, Int8 };
 
+/// Methods that find codes by what a linear's input looks like.
+enum class SearchMethod { Gptq };
+
+struct SearchContext;
+
 /// Choices of the quantize phase.
 struct QuantizeOptions {
+  /// Run before the rest, on the linears of layers, in this order.
+  llvm::SmallVector<SearchMethod> methods;
   QuantizeWeightsPassOptions weights;
   ActivationType activations = ActivationType::Int8;
 };
@@ -35,6 +42,20 @@ struct QuantizeOptions {
 /// Appends the quantize phase.
 void buildQuantizePipeline(mlir::OpPassManager &manager,
                            const QuantizeOptions &options);
+
+/// Appends what says which weight of a layer gets which scheme, for the
+/// methods.
+void buildSchemeAssignment(mlir::OpPassManager &manager,
+                           const QuantizeOptions &options);
+
+/// Appends the methods, for the linears that `search` has statistics of, and
+/// the rounding of their inputs. The quantize phase does what they leave.
+void buildSearchPipeline(mlir::OpPassManager &manager,
+                         const QuantizeOptions &options, SearchContext &search);
+
+/// Reads "gptq"; several methods are separated by commas.
+llvm::Expected<llvm::SmallVector<SearchMethod>>
+parseSearchMethods(llvm::StringRef text);
 
 /// Reads the name of a scheme that weights can take; empty and "float" are no
 /// scheme (a null attribute). Errors are one clause: "no scheme is called …".

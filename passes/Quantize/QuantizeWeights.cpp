@@ -6,13 +6,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "passes/Quantize/Passes.h"
+#include "passes/Quantize/SchemePolicy.h"
 
-#include "lqc/Support/Error.h"
-
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Remarks.h"
-#include "llvm/Support/GlobPattern.h"
 
 namespace lqc {
 #define GEN_PASS_DEF_QUANTIZEWEIGHTSPASS
@@ -22,48 +19,23 @@ namespace lqc {
 using namespace mlir;
 using namespace lqc;
 
-llvm::Expected<SchemeAttr> lqc::parseWeightScheme(MLIRContext *context,
-                                                  StringRef name) {
-  if (name.empty() || name == "float")
-    return SchemeAttr();
-  std::string why;
-  std::optional<Scheme> scheme = parseScheme(name, &why);
-  if (!scheme)
-    return makeError("{0}", why);
-  if (scheme->isActivation())
-    return makeError("weights take schemes of weights, got: {0}", name);
-  return SchemeAttr::get(context, *scheme);
-}
+static constexpr llvm::StringLiteral kCategory = "lqc-quantize-weights";
 
 namespace {
-/// GLOB=SCHEME.
-struct Override {
-  StringRef text;
-  llvm::GlobPattern pattern;
-  SchemeAttr scheme; ///< null: as stored
-  bool matched = false;
-};
-
-/// A place where a weight is read that could be quantized.
-struct WeightUse {
-  OpOperand *operand;
-  WeightOp weight;
-  SchemeAttr scheme; ///< what the place asks for; null: as stored
-};
-
 struct QuantizeWeightsPass
     : public lqc::impl::QuantizeWeightsPassBase<QuantizeWeightsPass> {
   using QuantizeWeightsPassBase::QuantizeWeightsPassBase;
 
   void runOnOperation() override {
-    if (failed(parseOptions()))
+    SchemePolicy policy;
+    if (failed(
+            policy.parse(getOperation(), scheme, embedding, head, overrides)))
       return signalPassFailure();
     SymbolTable table(getOperation());
     symbols = &table;
-    SmallVector<WeightUse> uses = findUses();
-    for (WeightUse &use : uses)
-      applyPreferences(use);
-    if (failed(checkOverrides()))
+    SmallVector<WeightUse> uses =
+        policy.findUses(getOperation(), table, kCategory);
+    if (failed(policy.checkOverrides(getOperation())))
       return signalPassFailure();
     bool allFit = true;
     for (WeightUse use : uses)
@@ -73,18 +45,10 @@ struct QuantizeWeightsPass
     derived.clear();
   }
 
-  LogicalResult parseOptions();
-  LogicalResult parseOverride(StringRef text);
-  SmallVector<WeightUse> findUses();
-  void applyPreferences(WeightUse &use);
-  LogicalResult checkOverrides();
   LogicalResult quantizeUse(WeightUse use);
   FailureOr<WeightOp> quantizeWeight(WeightOp weight, SchemeAttr scheme);
-  LogicalResult rejectWeight(WeightOp weight, SchemeAttr scheme, StringRef why);
   WeightOp addDerivedWeight(WeightOp weight, SchemeAttr scheme);
 
-  SchemeAttr layerScheme, headScheme, embeddingScheme;
-  SmallVector<Override> parsedOverrides;
   SymbolTable *symbols = nullptr;
   /// What became of a weight under a scheme; null: it stays as it is.
   DenseMap<std::pair<Operation *, Attribute>, WeightOp> derived;
@@ -92,102 +56,7 @@ struct QuantizeWeightsPass
 } // namespace
 
 static remark::RemarkOpts remarkNamed(StringRef name) {
-  return remark::RemarkOpts::name(name).category("lqc-quantize-weights");
-}
-
-//===----------------------------------------------------------------------===//
-// Options
-//===----------------------------------------------------------------------===//
-
-LogicalResult QuantizeWeightsPass::parseOverride(StringRef text) {
-  ModuleOp module = getOperation();
-  auto [glob, name] = text.rsplit('=');
-  if (glob.empty() || name.empty())
-    return module.emitError("override must be GLOB=SCHEME or GLOB=float, got: ")
-           << text;
-  llvm::Expected<llvm::GlobPattern> pattern = llvm::GlobPattern::create(glob);
-  if (!pattern)
-    return module.emitError("override ")
-           << text << ": " << llvm::toString(pattern.takeError());
-  llvm::Expected<SchemeAttr> parsed = parseWeightScheme(&getContext(), name);
-  if (!parsed)
-    return module.emitError("override ")
-           << text << ": " << llvm::toString(parsed.takeError());
-  parsedOverrides.push_back({text, std::move(*pattern), *parsed});
-  return success();
-}
-
-LogicalResult QuantizeWeightsPass::parseOptions() {
-  const std::tuple<StringRef, StringRef, SchemeAttr &> named[] = {
-      {"scheme", StringRef(scheme), layerScheme},
-      {"embedding", StringRef(embedding), embeddingScheme},
-      {"head", StringRef(head), headScheme}};
-  for (auto [option, name, result] : named) {
-    llvm::Expected<SchemeAttr> parsed = parseWeightScheme(&getContext(), name);
-    if (!parsed)
-      return getOperation().emitError(option)
-             << ": " << llvm::toString(parsed.takeError());
-    result = *parsed;
-  }
-  parsedOverrides.clear();
-  for (const std::string &text : overrides)
-    if (failed(parseOverride(text)))
-      return failure();
-  return success();
-}
-
-/// A pattern that matches nothing is a typing mistake.
-LogicalResult QuantizeWeightsPass::checkOverrides() {
-  for (const Override &override : parsedOverrides)
-    if (!override.matched)
-      return getOperation().emitError("override ")
-             << override.text
-             << ": must match the name of a weight that a linear or an "
-                "embedding reads";
-  return success();
-}
-
-//===----------------------------------------------------------------------===//
-// Which weight gets which scheme
-//===----------------------------------------------------------------------===//
-
-static bool isInLayer(Operation *op) {
-  func::FuncOp function = op->getParentOfType<func::FuncOp>();
-  return function && function->hasAttr(kLayerAttrName);
-}
-
-SmallVector<WeightUse> QuantizeWeightsPass::findUses() {
-  SmallVector<WeightUse> uses;
-  auto add = [&](OpOperand &operand, SchemeAttr scheme) {
-    GetWeightOp read = operand.get().getDefiningOp<GetWeightOp>();
-    if (!read) {
-      remark::missed(operand.getOwner()->getLoc(), remarkNamed("WeightKept"))
-          << remark::reason("the matrix is not read from a weight");
-      return;
-    }
-    WeightOp weight = symbols->lookup<WeightOp>(read.getWeight());
-    if (!schemeOf(weight.getType()))
-      uses.push_back({&operand, weight, scheme});
-  };
-  getOperation().walk([&](Operation *op) {
-    if (LinearOp linear = dyn_cast<LinearOp>(op))
-      add(linear.getWeightMutable(), isInLayer(op) ? layerScheme : headScheme);
-    else if (EmbeddingOp embedding = dyn_cast<EmbeddingOp>(op))
-      add(embedding.getTableMutable(), embeddingScheme);
-  });
-  return uses;
-}
-
-/// The weight's attribute, then the overrides.
-void QuantizeWeightsPass::applyPreferences(WeightUse &use) {
-  if (SchemeAttr asked = use.weight->getAttrOfType<SchemeAttr>(kSchemeAttrName))
-    use.scheme = asked;
-  for (Override &override : parsedOverrides) {
-    if (!override.pattern.match(use.weight.getSymName()))
-      continue;
-    override.matched = true;
-    use.scheme = override.scheme;
-  }
+  return remark::RemarkOpts::name(name).category(kCategory);
 }
 
 //===----------------------------------------------------------------------===//
@@ -223,47 +92,12 @@ FailureOr<WeightOp> QuantizeWeightsPass::quantizeWeight(WeightOp weight,
   auto [entry, isNew] = derived.try_emplace({weight, scheme});
   if (!isNew)
     return entry->second;
-  RankedTensorType type = weight.getTensorType();
-  if (std::optional<std::string> why = whyNotQuantizable(
-          scheme.getValue(), type.getDimSize(0), type.getDimSize(1))) {
-    if (failed(rejectWeight(weight, scheme, *why)))
-      return failure();
-    return WeightOp();
-  }
-  entry->second = addDerivedWeight(weight, scheme);
+  FailureOr<bool> fits = checkFit(weight, scheme, strict, kCategory);
+  if (failed(fits))
+    return failure();
+  if (*fits)
+    entry->second = addDerivedWeight(weight, scheme);
   return entry->second;
-}
-
-/// "bf16", without the quotes that diagnostics put around types.
-static std::string storedTypeName(WeightOp weight) {
-  std::string name;
-  llvm::raw_string_ostream(name) << weight.getTensorType().getElementType();
-  return name;
-}
-
-/// Says why a weight stays as it is: an error if the user wants no such weight.
-LogicalResult QuantizeWeightsPass::rejectWeight(WeightOp weight,
-                                                SchemeAttr scheme,
-                                                StringRef why) {
-  std::string name = schemeName(scheme.getValue());
-  remark::missed(weight.getLoc(), remarkNamed("WeightKept"))
-      << remark::metric("weight", weight.getSymName())
-      << remark::metric("scheme", name) << remark::reason("{0}", why.str());
-  if (strict)
-    return mlir::emitError(weight.getLoc())
-           << "weight @" << weight.getSymName() << ": cannot be " << name
-           << ": " << why;
-  mlir::emitWarning(weight.getLoc())
-      << "weight @" << weight.getSymName() << ": stays "
-      << storedTypeName(weight) << ": " << why;
-  return success();
-}
-
-/// "q" and int4-g64 make "q.int4_g64", which needs no quotes in the IR.
-static std::string derivedName(WeightOp weight, SchemeAttr scheme) {
-  std::string name = schemeName(scheme.getValue());
-  std::replace(name.begin(), name.end(), '-', '_');
-  return (weight.getSymName() + "." + name).str();
 }
 
 WeightOp QuantizeWeightsPass::addDerivedWeight(WeightOp weight,
@@ -271,7 +105,7 @@ WeightOp QuantizeWeightsPass::addDerivedWeight(WeightOp weight,
   RankedTensorType type = quantizedType(weight.getTensorType(), scheme);
   OpBuilder builder(&getContext());
   WeightOp result = WeightOp::create(builder, weight.getLoc(),
-                                     derivedName(weight, scheme), type, {});
+                                     quantizedName(weight, scheme), type, {});
   symbols->insert(result, std::next(Block::iterator(weight)));
   builder.createBlock(&result.getInitializer());
   Value value = GetWeightOp::create(builder, weight.getLoc(), weight.getType(),

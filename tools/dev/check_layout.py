@@ -22,7 +22,7 @@ ALLOWED = {
     "dialects": BASE,
     "Import": MODEL,
     "Interpreter": MODEL,
-    "Statistics": MODEL,
+    "Statistics": MODEL | {"Import"},
     "passes": MODEL | READERS,
     "Target": MODEL | READERS | {"passes"},
     "Calibrate": MODEL | READERS | {"passes", "Target"},

@@ -27,12 +27,14 @@ usage: lqc COMMAND [OPTIONS]
   compile    make an executable, or the IR after a phase, from a model
   inspect    say what a checkpoint, a .mlir file or an executable is
   interpret  run a model in the reference interpreter
+  calibrate  measure a model's activations on a text, for calibrated methods
   eval       measure quality on a text: perplexity, and nearness to a reference
 
 A model is a Hugging Face directory (config.json, safetensors) or a .mlir file.
 
 examples:
   lqc compile ./Llama-3.2-1B --quantize=int4-g64 -o llama
+  lqc compile ./Llama-3.2-1B --quantize=int4-g64 --method=gptq --calibrate=text.txt -o llama
   ./llama "Once upon a time"
   lqc inspect ./Llama-3.2-1B            what would it take at each scheme?
   lqc eval ./llama --reference ./Llama-3.2-1B --text valid.txt
@@ -57,6 +59,7 @@ examples:
   lqc compile ./model --quantize=int4-g64 --quantize-override='*.down_proj.*=int8-g64' --head=int8-g64
   lqc compile ./model --quantize=int3-g64 --clip=least-squares --activations=f32
   lqc compile ./model --tokenizer=qwen2             vocab.json and merges.txt without configuration
+  lqc compile ./model --quantize=int3-g64 --method=gptq --calibrate=train.txt -o tiny
   lqc compile ./model --quantize=int4-g64 --compile-to=quantize -o model.mlir
   lqc compile model.mlir --compile-from=quantize -o tiny
   lqc compile ./model --quantize=int4-g64 --evaluate=valid.txt -o tiny
@@ -77,6 +80,17 @@ examples:
   lqc interpret ./model --tokens 1,2,3 --greedy 16
   lqc interpret ./model --tokens 1,2,3 --quantize=int4-g64 --logits logits.f32
   lqc interpret model.mlir --tokens 1,2,3
+)";
+
+static constexpr const char *kCalibrateExamples = R"(
+Statistics are of the model as it is stored. lqc compile --calibrate measures by
+itself, layer by layer, what the quantized model really does, which is better; a
+file is for passes in lqc-opt and for trying many methods on one measurement.
+
+examples:
+  lqc calibrate ./model --text train.txt -o stats.safetensors
+  lqc calibrate ./model --text train.txt --keep-hessians='*' -o stats.safetensors
+  lqc-opt model.mlir --lqc-assign-schemes=scheme=int4-g64 --lqc-gptq='statistics=stats.safetensors sidecar=out.lqcw' -o out.mlir
 )";
 
 static constexpr const char *kEvalExamples = R"(
@@ -109,6 +123,11 @@ static cl::SubCommand
     evalCommand("eval", "measure quality on a text: perplexity, and nearness "
                         "to a reference");
 
+static cl::SubCommand
+    calibrateCommand("calibrate",
+                     "measure a model's activations on a text, for calibrated "
+                     "methods");
+
 /// The exit status when all went well but a limit of eval is not met.
 static constexpr int kLimitStatus = 2;
 
@@ -131,15 +150,13 @@ struct Switch : public cl::opt<bool> {
 /// The flags of all commands.
 struct Flags {
   cl::sub compile{compileCommand}, inspect{inspectCommand},
-      interpret{interpretCommand}, eval{evalCommand};
+      interpret{interpretCommand}, eval{evalCommand},
+      calibrate{calibrateCommand};
 
-  cl::list<std::string> paths{cl::Positional,
-                              cl::desc("MODEL"),
-                              cl::cat(category),
-                              compile,
-                              inspect,
-                              interpret,
-                              eval};
+  cl::list<std::string> paths{
+      cl::Positional, cl::desc("MODEL"), cl::cat(category),
+      compile,        inspect,           interpret,
+      eval,           calibrate};
   Text quantize{"quantize",
                 "SCHEME",
                 "scheme of the layers' linears, as int4-g64 (default: as "
@@ -175,12 +192,51 @@ struct Flags {
                    compile,
                    interpret,
                    eval};
+  Text method{"method",
+              "NAME",
+              "calibrated method that finds the codes: gptq (default: round to "
+              "nearest)",
+              compile,
+              interpret,
+              eval};
+  Text calibration{"calibrate",
+                   "FILE",
+                   "text to calibrate on: what the model is used for, 30,000 "
+                   "tokens or more",
+                   compile,
+                   interpret,
+                   eval};
+  Text statistics{"statistics",
+                  "FILE",
+                  "statistics of lqc calibrate --keep-hessians, instead of a "
+                  "text",
+                  compile,
+                  interpret,
+                  eval};
+  Text samples{"samples",
+               "N",
+               "windows drawn from the calibration text (default: 128)",
+               compile,
+               interpret,
+               eval,
+               calibrate};
+  Text length{"length", "N",       "tokens of each window (default: 256)",
+              compile,  interpret, eval,
+              calibrate};
+  Text seed{"seed",   "N",       "which windows are drawn (default: 0)",
+            compile,  interpret, eval,
+            calibrate};
+  Text keepHessians{"keep-hessians", "GLOB",
+                    "keep the second moments of the inputs of weights whose "
+                    "name matches, for methods that need them ('*': all)",
+                    calibrate};
   Text context{"context",
                "N",
                "positions of the cache (default: the model's, at most 4096)",
                compile,
                interpret,
-               eval};
+               eval,
+               calibrate};
   Text compileFrom{
       "compile-from", "PHASE",   "the phase that a .mlir file is after",
       compile,        interpret, eval};
@@ -193,7 +249,8 @@ struct Flags {
                "threads of the compiler (default: one for each processor)",
                compile,
                interpret,
-               eval};
+               eval,
+               calibrate};
   Switch strict{"strict",
                 "a weight that cannot take its scheme is an error, not a "
                 "warning",
@@ -203,7 +260,7 @@ struct Flags {
   Text output{"o", "FILE",
               "the output (default: the model's name; - prints the IR of a "
               "phase)",
-              compile};
+              compile, calibrate};
   Text cpu{"cpu", "NAME",
            "the CPU to compile for: native (default) or a name of LLVM's",
            compile, eval};
@@ -232,7 +289,8 @@ struct Flags {
   Text referenceFrom{"reference-from", "PHASE",
                      "the phase that a .mlir reference is after", eval};
   Text text{"text", "FILE",
-            "the text; the reference's tokenizer cuts it into tokens", eval};
+            "the text; the (reference) model's tokenizer cuts it into tokens",
+            eval, calibrate};
   Text window{"window", "N",
               "tokens of a window (default: 256, or the context if that is "
               "less)",
@@ -271,6 +329,9 @@ void Flags::readModelOptions(lqc::ModelOptions &options) const {
   options.head = head;
   options.overrides.assign(overrides.begin(), overrides.end());
   options.clip = clip;
+  options.method = method;
+  options.calibrate = {calibration, samples, length, seed};
+  options.statistics = statistics;
   options.activations = activations;
   options.threads = threads;
   options.strict = strict;
@@ -305,7 +366,20 @@ static int runEval(const Flags &flags) {
   return broken->empty() ? 0 : fail(*broken, kLimitStatus);
 }
 
+static llvm::Error runCalibrate(const Flags &flags) {
+  lqc::CalibrateOptions options;
+  options.model = flags.paths.front();
+  options.context = flags.context;
+  options.calibrate = {flags.text, flags.samples, flags.length, flags.seed};
+  options.keepHessians = flags.keepHessians;
+  options.output = flags.output;
+  options.threads = flags.threads;
+  return lqc::calibrate(options, llvm::outs());
+}
+
 static llvm::Error runCommand(const Flags &flags) {
+  if (calibrateCommand)
+    return runCalibrate(flags);
   if (inspectCommand)
     return lqc::inspect({flags.paths.front(), flags.json}, llvm::outs());
   if (interpretCommand) {
@@ -364,6 +438,7 @@ static const char *examplesOf(StringRef command) {
          : command == "inspect"   ? kInspectExamples
          : command == "interpret" ? kInterpretExamples
          : command == "eval"      ? kEvalExamples
+         : command == "calibrate" ? kCalibrateExamples
                                   : nullptr;
 }
 
@@ -399,7 +474,8 @@ int main(int argc, char **argv) {
   Flags flags;
   cl::extrahelp moreHelp(examples);
   for (cl::SubCommand *sub :
-       {&compileCommand, &inspectCommand, &interpretCommand, &evalCommand})
+       {&compileCommand, &inspectCommand, &interpretCommand, &evalCommand,
+        &calibrateCommand})
     cl::HideUnrelatedOptions(category, *sub);
   std::string text;
   llvm::raw_string_ostream errors(text);

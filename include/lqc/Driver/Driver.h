@@ -24,8 +24,14 @@
 
 namespace lqc {
 
-/// What is made of a model before it is compiled or interpreted. An empty text
-/// means that the option was not given.
+/// A text to calibrate on. In all options, an empty text means that the option
+/// was not given.
+struct CalibrationTextOptions {
+  std::string text;                  ///< a text, or a .u16 or .u32 file
+  std::string samples, length, seed; ///< how it is cut
+};
+
+/// What is made of a model before it is compiled or interpreted.
 struct ModelOptions {
   std::string model; ///< a Hugging Face directory or a .mlir file
   std::string compileFrom, compileTo; ///< names of phases
@@ -34,9 +40,21 @@ struct ModelOptions {
   std::vector<std::string> overrides; ///< GLOB=SCHEME
   std::string clip;                   ///< none, least-squares
   std::string activations;            ///< f32, int8
+  std::string method;                 ///< calibrated methods, as gptq
+  CalibrationTextOptions calibrate;   ///< what they are calibrated on
+  std::string statistics;             ///< or a file of lqc calibrate
   std::string threads;                ///< of the compiler; none: all
   bool strict = false;
   bool remarks = false;
+};
+
+struct CalibrateOptions {
+  std::string model;
+  std::string context;
+  CalibrationTextOptions calibrate;
+  std::string keepHessians; ///< a glob of weights; "": none
+  std::string output;
+  std::string threads;
 };
 
 struct CompileOptions : ModelOptions {
@@ -73,6 +91,10 @@ struct InspectOptions {
 
 /// Makes an executable, or the IR after a phase. The report goes to `out`.
 llvm::Error compile(const CompileOptions &options, llvm::raw_ostream &out);
+
+/// Measures the inputs of the layers' linears on a text and writes statistics
+/// (lqc/Statistics/Statistics.h). The report goes to `out`.
+llvm::Error calibrate(const CalibrateOptions &options, llvm::raw_ostream &out);
 
 /// Runs the reference interpreter on a sequence of tokens.
 llvm::Error interpret(const InterpretOptions &options, llvm::raw_ostream &out);

@@ -30,6 +30,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace lqc {
 
@@ -67,6 +68,11 @@ public:
 
   /// The weight called `name`, or null.
   WeightOp find(llvm::StringRef name);
+
+  /// Keeps bytes for the pending `#lqc.file` whose tensor is `hash`; see
+  /// SearchResults.h. withdrawAll() frees them all.
+  void provide(llvm::StringRef hash, std::vector<char> bytes);
+  void withdrawAll();
 
   /// Forgets everything that was computed or looked up in the module. Files
   /// stay open.

@@ -113,6 +113,9 @@ public:
   float value(int64_t column, uint8_t code) const;
 
   const GroupGrid &group(int64_t index) const { return grids[index]; }
+  /// Gives a group another grid: for schemes with one level of scales, and a
+  /// scale and zero point that their formats hold.
+  void setGroup(int64_t index, const GroupGrid &grid);
 
   /// Writes all but the codes of row `row`.
   void store(QuantizedTensor &tensor, int64_t row) const;

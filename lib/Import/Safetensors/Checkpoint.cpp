@@ -81,7 +81,7 @@ namespace {
 /// Reads the header of one file.
 class HeaderReader {
 public:
-  HeaderReader(const CheckpointFile &file, unsigned index)
+  HeaderReader(CheckpointFile &file, unsigned index)
       : file(file), index(index) {}
 
   llvm::Error read(std::vector<CheckpointTensor> &tensors);
@@ -94,6 +94,7 @@ private:
                      llvm::formatv(format, std::forward<Ts>(values)...).str());
   }
 
+  void readMetadata(const llvm::json::Value &value);
   llvm::Expected<CheckpointTensor>
   readTensor(llvm::StringRef name, const llvm::json::Value &value) const;
   llvm::Error readType(const llvm::json::Object &entry,
@@ -106,7 +107,7 @@ private:
 
   uint64_t dataBytes() const { return file.contents.size() - file.headerBytes; }
 
-  const CheckpointFile &file;
+  CheckpointFile &file;
   unsigned index;
 };
 
@@ -237,6 +238,14 @@ HeaderReader::checkOverlaps(llvm::ArrayRef<CheckpointTensor> tensors) const {
   return llvm::Error::success();
 }
 
+/// Texts by name. Other kinds of values are somebody else's and not read.
+void HeaderReader::readMetadata(const llvm::json::Value &value) {
+  if (const llvm::json::Object *object = value.getAsObject())
+    for (const auto &[key, entry] : *object)
+      if (std::optional<llvm::StringRef> text = entry.getAsString())
+        file.metadata[key.str()] = text->str();
+}
+
 llvm::Error HeaderReader::read(std::vector<CheckpointTensor> &tensors) {
   llvm::StringRef json =
       file.contents.text().slice(kLengthBytes, file.headerBytes);
@@ -252,8 +261,10 @@ llvm::Error HeaderReader::read(std::vector<CheckpointTensor> &tensors) {
   tensors.reserve(firstOfFile + object->size());
   for (const auto &[key, value] : *object) {
     llvm::StringRef name = key;
-    if (name == "__metadata__")
+    if (name == "__metadata__") {
+      readMetadata(value);
       continue;
+    }
     llvm::Expected<CheckpointTensor> tensor = readTensor(name, value);
     if (!tensor)
       return tensor.takeError();

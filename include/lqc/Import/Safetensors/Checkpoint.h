@@ -23,6 +23,7 @@
 
 #include "llvm/ADT/SmallVector.h"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -73,6 +74,7 @@ struct CheckpointFile {
   std::string path;         ///< as it can be opened
   std::string headerHash;   ///< contentHash of the length and the header
   uint64_t headerBytes = 0; ///< the 8 bytes of the length included
+  std::map<std::string, std::string> metadata; ///< texts of __metadata__
   MappedFile contents;
 };
 

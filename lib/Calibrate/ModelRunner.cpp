@@ -1,0 +1,398 @@
+//===- ModelRunner.cpp - a model's layers, run as far as wanted -----------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Calibrate/ModelRunner.h"
+
+#include "lqc/Interpreter/TensorValue.h"
+#include "lqc/Support/Error.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
+#include <cmath>
+#include <numeric>
+
+using namespace mlir;
+using namespace lqc;
+
+/// Bytes behind a weight that kernels may read.
+static constexpr size_t kPadding = 64;
+
+/// A value's rows: of all windows if it is needed behind the stretch, else of
+/// the window at work.
+struct ModelRunner::Slot {
+  int64_t columns = 0;
+  bool isKept = false;
+  std::vector<float> data;
+};
+
+/// A kernel and what it works on.
+struct ModelRunner::Step {
+  Operation *op = nullptr;
+  JitKernel kernel;
+  SmallVector<Value> operands; ///< null: a weight, the next of `weights`
+  SmallVector<std::shared_ptr<std::vector<char>>> weights;
+  SmallVector<Type> inputs, results;
+};
+
+static bool isNative(Operation *op) { return isa<EmbeddingOp, QuantizeOp>(op); }
+
+ModelRunner::ModelRunner(ModuleOp module, WeightStore &weights, KernelJit &jit,
+                         lqc_pool &pool, const CalibrationWindows &windows)
+    : module(module), weights(weights), jit(jit), pool(pool), windows(windows),
+      positions(windows.length), sequence(windows.length, 0) {
+  std::iota(positions.begin(), positions.end(), 0);
+}
+
+ModelRunner::~ModelRunner() = default;
+
+MutableArrayRef<float> ModelRunner::rows(Value value, int64_t window) {
+  Slot &slot = *slots.at(resolve(value));
+  int64_t size = windows.length * slot.columns;
+  return MutableArrayRef<float>(slot.data).slice(window * size, size);
+}
+
+//===----------------------------------------------------------------------===//
+// Walking through the functions
+//===----------------------------------------------------------------------===//
+
+llvm::Error ModelRunner::start() {
+  func::FuncOp forward = module.lookupSymbol<func::FuncOp>(kForwardName);
+  if (!forward || !forward.getBody().hasOneBlock() ||
+      forward.getNumArguments() != 4)
+    return makeError("the module must have a function @forward of tokens, "
+                     "positions, slots and a cache");
+  Block &block = forward.getBody().front();
+  tokenArgument = block.getArgument(0);
+  positionArgument = block.getArgument(1);
+  slotArgument = block.getArgument(2);
+  cacheArgument = block.getArgument(3);
+  CacheType type = dyn_cast<CacheType>(cacheArgument.getType());
+  if (!type)
+    return makeError("the last argument of @forward must be a cache");
+  if (windows.length > type.getPositions())
+    return makeError("windows must be at most as long as the context, got: "
+                     "{0} > {1}",
+                     windows.length, type.getPositions());
+  cache.resize(cast<CacheType>(sized(type)).getSlotBytes());
+  frames.push_back({&block, {}});
+  return llvm::Error::success();
+}
+
+/// Block arguments and results of calls stand for other values.
+Value ModelRunner::resolve(Value value) const {
+  while (Value other = aliases.lookup(value))
+    value = other;
+  return value;
+}
+
+void ModelRunner::enter(func::CallOp call, func::FuncOp callee) {
+  Block &block = callee.getBody().front();
+  for (auto [argument, operand] :
+       llvm::zip(block.getArguments(), call.getOperands())) {
+    aliases[argument] = resolve(operand);
+    namesOf[resolve(operand)].push_back(argument);
+  }
+  done.insert(call);
+  frames.push_back({&block, call});
+}
+
+void ModelRunner::leave() {
+  Frame frame = frames.pop_back_val();
+  Operation *terminator = frame.block->getTerminator();
+  done.insert(terminator);
+  for (auto [result, operand] :
+       llvm::zip(frame.call.getResults(), terminator->getOperands())) {
+    aliases[result] = resolve(operand);
+    namesOf[resolve(operand)].push_back(result);
+  }
+}
+
+/// Whether an operation that has not been run yet reads the value.
+bool ModelRunner::isNeededLater(Value value) const {
+  auto hasUser = [&](Value name) {
+    return llvm::any_of(name.getUsers(),
+                        [&](Operation *user) { return !done.contains(user); });
+  };
+  auto names = namesOf.find(value);
+  return hasUser(value) ||
+         (names != namesOf.end() && llvm::any_of(names->second, hasUser));
+}
+
+/// What the linear's outputs are added to, and nothing else is done with.
+static Value residualOf(LinearOp linear) {
+  Value result = linear.getResult();
+  if (!result.hasOneUse())
+    return {};
+  arith::AddFOp sum = dyn_cast<arith::AddFOp>(*result.user_begin());
+  if (!sum)
+    return {};
+  return sum.getLhs() == result ? sum.getRhs() : sum.getLhs();
+}
+
+Stage ModelRunner::stageAt(LinearOp linear, const IsWanted &isWanted) {
+  Stage stage;
+  stage.input = linear.getInput();
+  stage.columns = linear.getInput().getType().getDimSize(1);
+  for (Operation *user : stage.input.getUsers())
+    if (LinearOp other = dyn_cast<LinearOp>(user))
+      if (other.getInput() == stage.input && isWanted(other))
+        stage.linears.push_back(other);
+  llvm::sort(stage.linears,
+             [](LinearOp a, LinearOp b) { return a->isBeforeInBlock(b); });
+  if (stage.linears.size() == 1)
+    stage.residual = residualOf(stage.linears.front());
+  return stage;
+}
+
+/// The operations up to the next stage, in order.
+llvm::Expected<Stage> ModelRunner::collect(const IsWanted &isWanted,
+                                           SmallVectorImpl<Operation *> &ops) {
+  while (true) {
+    Frame frame = frames.back();
+    // Passes may erase a read of a weight and make another operation where it
+    // was in memory: reads are never noted as done.
+    auto next =
+        llvm::find_if(frame.block->without_terminator(), [&](Operation &op) {
+          return !isa<GetWeightOp>(op) && !done.contains(&op);
+        });
+    if (next == frame.block->without_terminator().end()) {
+      if (!frame.call)
+        return Stage();
+      leave();
+      continue;
+    }
+    Operation *op = &*next;
+    if (LinearOp linear = dyn_cast<LinearOp>(op); linear && isWanted(linear))
+      return stageAt(linear, isWanted);
+    if (func::CallOp call = dyn_cast<func::CallOp>(op)) {
+      func::FuncOp callee = module.lookupSymbol<func::FuncOp>(call.getCallee());
+      if (!callee || !callee.getBody().hasOneBlock())
+        return makeError("@{0}: calls must be of functions with one block",
+                         call.getCallee());
+      enter(call, callee);
+      continue;
+    }
+    done.insert(op);
+    ops.push_back(op);
+  }
+}
+
+llvm::Expected<Stage> ModelRunner::advance(const IsWanted &isWanted) {
+  if (!isStarted)
+    if (llvm::Error error = start())
+      return std::move(error);
+  isStarted = true;
+  SmallVector<Operation *> ops;
+  llvm::Expected<Stage> stage = collect(isWanted, ops);
+  if (!stage || !*stage)
+    return stage;
+  if (llvm::Error error = run(ops))
+    return std::move(error);
+  dropDeadValues();
+  return stage;
+}
+
+//===----------------------------------------------------------------------===//
+// Preparing a stretch
+//===----------------------------------------------------------------------===//
+
+/// The type that a kernel sees: rows of one window, plain floats, a cache of
+/// one layer and one window.
+Type ModelRunner::sized(Type type) const {
+  if (CacheType cacheType = dyn_cast<CacheType>(type))
+    return CacheType::get(type.getContext(), 1,
+                          llvm::alignTo(windows.length, 8),
+                          cacheType.getHeads(), cacheType.getHeadDim(),
+                          cacheType.getElementType());
+  RankedTensorType tensor = cast<RankedTensorType>(type);
+  SmallVector<int64_t> shape(tensor.getShape());
+  for (int64_t &dim : shape)
+    if (ShapedType::isDynamic(dim))
+      dim = windows.length;
+  return RankedTensorType::get(shape, tensor.getElementType());
+}
+
+/// Gives a result its memory.
+void ModelRunner::place(Value value) {
+  auto slot = std::make_unique<Slot>();
+  slot->columns = cast<RankedTensorType>(value.getType()).getDimSize(1);
+  slot->isKept = isNeededLater(value);
+  int64_t rows = windows.length * (slot->isKept ? windows.count : 1);
+  slot->data.resize(rows * slot->columns);
+  slots[value] = std::move(slot);
+}
+
+void ModelRunner::dropDeadValues() {
+  SmallVector<Value> dead;
+  for (auto &[value, slot] : slots)
+    if (!slot->isKept || !isNeededLater(value))
+      dead.push_back(value);
+  for (Value value : dead)
+    slots.erase(value);
+}
+
+/// Matrices as packed float32, vectors as they are stored.
+llvm::Error ModelRunner::addWeight(Operation *op, GetWeightOp read,
+                                   Step &step) {
+  WeightOp weight = weights.find(read.getWeight());
+  if (!weight)
+    return makeError("no weight is called @{0}", read.getWeight());
+  llvm::Expected<WeightBytes> bytes = weights.get(weight);
+  if (!bytes)
+    return bytes.takeError();
+  RankedTensorType type = weight.getTensorType();
+  auto data = std::make_shared<std::vector<char>>();
+  if (!isa<LinearOp>(op) || type.getRank() != 2) {
+    data->assign(bytes->bytes.begin(), bytes->bytes.end());
+    step.inputs.push_back(type);
+  } else {
+    llvm::Expected<TensorValue> value = tensorFromBytes(bytes->bytes, type);
+    if (!value)
+      return prefixError("weight @" + read.getWeight(), value.takeError());
+    const std::vector<float> &floats = value->floats();
+    for (float number : floats)
+      if (!std::isfinite(number))
+        return makeError("weight @{0}: elements must be finite, got: {1}",
+                         read.getWeight(), number);
+    Layout layout{16, 1};
+    int64_t rows = type.getDimSize(0), columns = type.getDimSize(1);
+    data->resize(packedBytes(sizeof(float), rows, columns, layout));
+    pack({reinterpret_cast<const char *>(floats.data()), 4 * floats.size()},
+         sizeof(float), rows, columns, layout, *data);
+    step.inputs.push_back(RankedTensorType::get(
+        type.getShape(), Float32Type::get(type.getContext()),
+        PackedAttr::get(type.getContext(), 16, 1, SchemeAttr())));
+  }
+  data->resize(data->size() + kPadding);
+  step.weights.push_back(std::move(data));
+  step.operands.push_back(Value());
+  return llvm::Error::success();
+}
+
+llvm::Error ModelRunner::addOperand(Operation *op, Value operand, Step &step) {
+  if (GetWeightOp read = operand.getDefiningOp<GetWeightOp>())
+    return addWeight(op, read, step);
+  step.operands.push_back(resolve(operand));
+  step.inputs.push_back(sized(operand.getType()));
+  return llvm::Error::success();
+}
+
+llvm::Error ModelRunner::prepare(Operation *op, Step &step) {
+  step.op = op;
+  for (Value result : op->getResults())
+    place(result);
+  if (isNative(op))
+    return llvm::Error::success();
+  for (Value operand : op->getOperands())
+    if (llvm::Error error = addOperand(op, operand, step))
+      return error;
+  for (Value result : op->getResults())
+    step.results.push_back(sized(result.getType()));
+  llvm::Expected<JitKernel> kernel = jit.get(op, step.inputs, step.results);
+  if (!kernel)
+    return kernel.takeError();
+  step.kernel = *kernel;
+  return llvm::Error::success();
+}
+
+//===----------------------------------------------------------------------===//
+// Running it
+//===----------------------------------------------------------------------===//
+
+char *ModelRunner::address(Value value, int64_t window) {
+  if (value == cacheArgument)
+    return cache.data();
+  if (value == tokenArgument)
+    return reinterpret_cast<char *>(
+        const_cast<int32_t *>(windows.tokens.data() + window * windows.length));
+  if (value == positionArgument)
+    return reinterpret_cast<char *>(positions.data());
+  if (value == slotArgument)
+    return reinterpret_cast<char *>(sequence.data());
+  Slot &slot = *slots.at(value);
+  int64_t first = slot.isKept ? window * windows.length * slot.columns : 0;
+  return reinterpret_cast<char *>(slot.data.data() + first);
+}
+
+/// Looks up rows in the table as it is stored, which may be larger than all
+/// other weights.
+llvm::Error ModelRunner::runEmbedding(EmbeddingOp op, int64_t window) {
+  GetWeightOp read = op.getTable().getDefiningOp<GetWeightOp>();
+  WeightOp weight = read ? weights.find(read.getWeight()) : WeightOp();
+  if (!weight || weight.getTensorType().getEncoding() ||
+      resolve(op.getIndices()) != tokenArgument)
+    return makeError("the embedding must look up tokens in a plain weight");
+  llvm::Expected<WeightBytes> bytes = weights.get(weight);
+  if (!bytes)
+    return bytes.takeError();
+  RankedTensorType type = weight.getTensorType();
+  int64_t columns = type.getDimSize(1);
+  RankedTensorType rowType =
+      RankedTensorType::get({1, columns}, type.getElementType());
+  uint64_t rowBytes = weightBytes(rowType);
+  float *out = reinterpret_cast<float *>(address(op.getResult(), window));
+  for (int64_t t = 0; t < windows.length; ++t) {
+    int64_t token = windows.tokens[window * windows.length + t];
+    if (token < 0 || token >= type.getDimSize(0))
+      return makeError("token ids must be below {0}, got: {1}",
+                       type.getDimSize(0), token);
+    llvm::Expected<TensorValue> row = tensorFromBytes(
+        bytes->bytes.slice(token * rowBytes, rowBytes), rowType);
+    if (!row)
+      return row.takeError();
+    llvm::copy(row->floats(), out + t * columns);
+  }
+  return llvm::Error::success();
+}
+
+/// Rounds activations as the shipped kernels do, and gives their values.
+llvm::Error ModelRunner::runQuantize(QuantizeOp op, int64_t window) {
+  int64_t columns = op.getType().getDimSize(1);
+  int64_t size = windows.length * columns;
+  const float *in =
+      reinterpret_cast<float *>(address(resolve(op.getInput()), window));
+  llvm::Expected<QuantizedTensor> codes = lqc::quantize(
+      {in, size_t(size)}, windows.length, columns,
+      schemeOf(op.getType()).getValue(), ClipSearch::None, pool.threads());
+  if (!codes)
+    return codes.takeError();
+  std::vector<float> values = dequantize(*codes);
+  llvm::copy(values,
+             reinterpret_cast<float *>(address(op.getResult(), window)));
+  return llvm::Error::success();
+}
+
+llvm::Error ModelRunner::runStep(Step &step, int64_t window) {
+  if (EmbeddingOp embedding = dyn_cast<EmbeddingOp>(step.op))
+    return runEmbedding(embedding, window);
+  if (QuantizeOp quantize = dyn_cast<QuantizeOp>(step.op))
+    return runQuantize(quantize, window);
+  SmallVector<void *> arguments;
+  auto weight = step.weights.begin();
+  for (Value operand : step.operands)
+    arguments.push_back(operand ? address(operand, window)
+                                : (*weight++)->data());
+  for (Value result : step.op->getResults())
+    arguments.push_back(address(result, window));
+  int64_t count = windows.length;
+  int64_t units = step.kernel.units * (step.kernel.perRow ? count : 1);
+  pool.dispatch(step.kernel.function, arguments.data(), count, units,
+                step.kernel.grain);
+  return llvm::Error::success();
+}
+
+llvm::Error ModelRunner::run(ArrayRef<Operation *> ops) {
+  std::vector<Step> steps(ops.size());
+  for (auto [op, step] : llvm::zip(ops, steps))
+    if (llvm::Error error = prepare(op, step))
+      return error;
+  for (int64_t window = 0; window < windows.count; ++window)
+    for (Step &step : steps)
+      if (llvm::Error error = runStep(step, window))
+        return error;
+  return llvm::Error::success();
+}

@@ -1,0 +1,116 @@
+//===- ModelRunner.h - a model's layers, run as far as wanted ---*- C++ -*-===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Runs @forward and its layers on calibration windows, operation by operation,
+// and stops before each group of linears that somebody wants to work on:
+//
+//   stage = q, k, v of layer 0     <- advance() stops here; their input, for
+//   all
+//   ... the caller quantizes them     windows, is inputOf(stage)
+//   stage = o of layer 0           <- advance() has run q, k, v as they are now
+//
+// Between two stops each window goes through all operations of that stretch on
+// its own; only values that are needed behind the stop are kept for all windows
+// (the residual stream and the stage's input), so memory follows one layer.
+//
+// The IR may change between stops: what has run stays as it was, operations
+// behind the stop are looked up when it is their turn. Linears run on the
+// float32 values of their weights, whatever the scheme (the reference
+// dequantizer), and quantized activations as the float32 values of their codes.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LQC_LIB_CALIBRATE_MODELRUNNER_H
+#define LQC_LIB_CALIBRATE_MODELRUNNER_H
+
+#include "lib/Calibrate/KernelJit.h"
+#include "lqc/Calibrate/Calibrate.h"
+#include "lqc/Interpreter/WeightStore.h"
+#include "lqc/Runtime/Pool.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <functional>
+
+namespace lqc {
+
+/// Linears that read the same input, and that input.
+struct Stage {
+  llvm::SmallVector<LinearOp> linears; ///< in the order of the IR
+  mlir::Value input;
+  int64_t columns = 0;
+  /// What the outputs of the one linear are added to, or null.
+  mlir::Value residual;
+
+  explicit operator bool() const { return !linears.empty(); }
+};
+
+class ModelRunner {
+public:
+  using IsWanted = std::function<bool(LinearOp)>;
+
+  /// Everything given must outlive the runner.
+  ModelRunner(mlir::ModuleOp module, WeightStore &weights, KernelJit &jit,
+              lqc_pool &pool, const CalibrationWindows &windows);
+  ~ModelRunner();
+
+  /// Runs until a linear that `isWanted`; gives the wanted linears of its
+  /// function that read the same input. An empty stage: there is none any more.
+  llvm::Expected<Stage> advance(const IsWanted &isWanted);
+
+  /// The rows (windows.length) of one window of a stage's input or residual.
+  llvm::MutableArrayRef<float> rows(mlir::Value value, int64_t window);
+
+private:
+  /// Where the walk through the functions is.
+  struct Frame {
+    mlir::Block *block;
+    mlir::func::CallOp call; ///< null for @forward
+  };
+  struct Step; // an operation ready to run
+  struct Slot; // where a value's rows are
+
+  llvm::Error start();
+  llvm::Expected<Stage> collect(const IsWanted &isWanted,
+                                llvm::SmallVectorImpl<mlir::Operation *> &ops);
+  Stage stageAt(LinearOp linear, const IsWanted &isWanted);
+  void enter(mlir::func::CallOp call, mlir::func::FuncOp callee);
+  void leave();
+  mlir::Value resolve(mlir::Value value) const;
+  bool isNeededLater(mlir::Value value) const;
+
+  llvm::Error run(llvm::ArrayRef<mlir::Operation *> ops);
+  llvm::Error prepare(mlir::Operation *op, Step &step);
+  llvm::Error addOperand(mlir::Operation *op, mlir::Value operand, Step &step);
+  llvm::Error addWeight(mlir::Operation *op, GetWeightOp read, Step &step);
+  llvm::Error runStep(Step &step, int64_t window);
+  llvm::Error runEmbedding(EmbeddingOp op, int64_t window);
+  llvm::Error runQuantize(QuantizeOp op, int64_t window);
+  char *address(mlir::Value value, int64_t window);
+  void place(mlir::Value value);
+  void dropDeadValues();
+  mlir::Type sized(mlir::Type type) const;
+
+  mlir::ModuleOp module;
+  WeightStore &weights;
+  KernelJit &jit;
+  lqc_pool &pool;
+  const CalibrationWindows &windows;
+  llvm::SmallVector<Frame> frames;
+  bool isStarted = false;
+  llvm::DenseSet<mlir::Operation *> done;
+  llvm::DenseMap<mlir::Value, mlir::Value> aliases;
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value, 2>> namesOf;
+  llvm::DenseMap<mlir::Value, std::unique_ptr<Slot>> slots;
+  std::vector<int32_t> positions, sequence; ///< (length): 0, 1, ... and zeros
+  std::vector<char> cache;                  ///< one layer, one window
+  mlir::Value tokenArgument, positionArgument, slotArgument, cacheArgument;
+};
+
+} // namespace lqc
+
+#endif // LQC_LIB_CALIBRATE_MODELRUNNER_H

@@ -1,0 +1,34 @@
+//===- Calibration.h - calibrated methods, from options to codes *- C++ -*-===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef LQC_LIB_DRIVER_CALIBRATION_H
+#define LQC_LIB_DRIVER_CALIBRATION_H
+
+#include "lib/Driver/Model.h"
+#include "lqc/Calibrate/Calibrate.h"
+
+namespace lqc {
+
+/// Checks the options of calibration.
+llvm::Expected<CalibrationPlan>
+planCalibration(const CalibrationTextOptions &options);
+
+/// The windows that `plan` asks for of its text, as tokens of the model called
+/// `name`.
+llvm::Expected<CalibrationWindows> readWindows(const Model &model,
+                                               const CalibrationPlan &plan,
+                                               llvm::StringRef name);
+
+/// Runs the calibrated methods of `plan` on the linears of layers, before the
+/// quantize phase does the rest. What they find goes to a sidecar:
+/// plan.sidecar, or else a temporary file that lives as long as the model.
+llvm::Error searchCodes(Session &session, Model &model, const Plan &plan,
+                        llvm::StringRef name);
+
+} // namespace lqc
+
+#endif // LQC_LIB_DRIVER_CALIBRATION_H

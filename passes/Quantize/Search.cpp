@@ -1,0 +1,111 @@
+//===- Search.cpp - what passes that search work with ---------------------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Quantize/Search.h"
+
+#include "lqc/Interpreter/TensorValue.h"
+#include "lqc/Support/Error.h"
+#include "passes/Quantize/Passes.h"
+#include "passes/Quantize/SchemePolicy.h"
+
+#include "mlir/IR/Builders.h"
+#include "llvm/Support/Path.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace lqc;
+
+/// The folder of the file that the module was parsed from.
+static std::string folderOf(ModuleOp module) {
+  FileLineColLoc place = dyn_cast<FileLineColLoc>(module.getLoc());
+  StringRef folder =
+      place ? llvm::sys::path::parent_path(place.getFilename()) : StringRef();
+  return folder.empty() ? "." : folder.str();
+}
+
+llvm::Expected<std::unique_ptr<OwnSearch>>
+OwnSearch::open(ModuleOp module, StringRef statisticsPath, StringRef sidecar) {
+  if (statisticsPath.empty() || sidecar.empty())
+    return makeError("needs the options statistics=FILE and sidecar=FILE");
+  std::unique_ptr<OwnSearch> own(new OwnSearch());
+  auto statistics = FileStatistics::open(statisticsPath, module);
+  if (!statistics)
+    return statistics.takeError();
+  own->statistics = std::move(*statistics);
+  own->weights =
+      std::make_unique<WeightStore>(module, folderOf(module), /*threads=*/0);
+  SymbolTable symbols(module);
+  auto results = SearchResults::create(
+      *own->weights, sidecar, 2 * searchTargets(module, symbols).size());
+  if (!results)
+    return results.takeError();
+  own->results = std::move(*results);
+  own->search.emplace(SearchContext{*own->statistics, *own->weights,
+                                    *own->results, /*threads=*/0});
+  return own;
+}
+
+SmallVector<SearchTarget> lqc::searchTargets(ModuleOp module,
+                                             SymbolTable &symbols) {
+  SmallVector<SearchTarget> targets;
+  module.walk([&](LinearOp linear) {
+    GetWeightOp read = linear.getWeight().getDefiningOp<GetWeightOp>();
+    if (!read || !isInLayer(linear))
+      return;
+    WeightOp weight = symbols.lookup<WeightOp>(read.getWeight());
+    SchemeAttr scheme = weight->getAttrOfType<SchemeAttr>(kSchemeAttrName);
+    if (scheme && !weight.getTensorType().getEncoding())
+      targets.push_back({linear, weight, scheme, checkpointWeight(weight)});
+  });
+  return targets;
+}
+
+llvm::Expected<std::vector<float>> lqc::readWeight(WeightOp weight,
+                                                   WeightStore &store) {
+  llvm::Expected<WeightBytes> bytes = store.get(weight);
+  if (!bytes)
+    return bytes.takeError();
+  RankedTensorType type = weight.getTensorType();
+  llvm::Expected<TensorValue> value = tensorFromBytes(bytes->bytes, type);
+  if (!value)
+    return prefixError("weight @" + weight.getSymName(), value.takeError());
+  std::vector<float> values = value->floats();
+  int64_t columns = type.getShape().back();
+  for (auto [index, number] : llvm::enumerate(values))
+    if (!std::isfinite(number))
+      return makeError("weight @{0}: element [{1}, {2}] is {3}",
+                       weight.getSymName(), int64_t(index) / columns,
+                       int64_t(index) % columns,
+                       std::isnan(number) ? "nan" : "infinite");
+  return values;
+}
+
+llvm::Error lqc::replaceByCodes(const SearchTarget &target,
+                                const QuantizedTensor &codes,
+                                SymbolTable &symbols, SearchContext &search) {
+  WeightOp weight = target.weight;
+  RankedTensorType type = quantizedType(weight.getTensorType(), target.scheme);
+  std::vector<char> bytes = serialize(codes);
+  OpBuilder builder(weight.getContext());
+  // The value is set below: a weight must have one from its first moment.
+  WeightOp result = WeightOp::create(
+      builder, weight.getLoc(), quantizedName(weight, target.scheme), type,
+      FileAttr::get(weight.getContext(), "", "", 0, bytes.size(), ""));
+  result->setAttr(kSourceAttrName, builder.getStringAttr(target.source));
+  symbols.insert(result, std::next(Block::iterator(weight)));
+  if (llvm::Error error = search.results.set(result, std::move(bytes)))
+    return error;
+  LinearOp linear = target.linear;
+  Operation *oldRead = linear.getWeight().getDefiningOp();
+  builder.setInsertionPoint(oldRead);
+  linear.getWeightMutable().assign(GetWeightOp::create(
+      builder, oldRead->getLoc(), type, result.getSymName()));
+  if (oldRead->use_empty())
+    oldRead->erase();
+  return llvm::Error::success();
+}
