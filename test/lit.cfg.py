@@ -33,7 +33,7 @@ config.substitutions += [
     ("%lqc-opt", os.path.join(lqc_bin, "lqc-opt")),
     ("%lqc", os.path.join(lqc_bin, "lqc")),
     ("%examples", os.path.join(config.lqc_source_dir, "examples")),
-    ("%lqc_test", os.path.join(config.lqc_source_dir, "test")),
+    ("%test_root", os.path.join(config.lqc_source_dir, "test")),
     ("%golden", os.path.join(config.lqc_source_dir, "test", "golden")),
     ("%shared_models", shared_models),
     ("%python", config.python),

@@ -112,7 +112,8 @@ def GptqPass : Pass<"lqc-gptq", "::mlir::ModuleOp"> {
     In `lqc compile` the driver runs this pass on one group of linears after the
     other, with statistics of what the already rounded ones really produce. Alone,
     in `lqc-opt`, it takes statistics of the float model from a file that `lqc
-    calibrate --keep-hessians` wrote. Every decision is a remark of the category
+    calibrate --keep-hessians` wrote; the files that weights refer to must lie
+    below the folder of the `.mlir` file. Every decision is a remark of the category
     `lqc-gptq`, with the squared error of the outputs of one token.
 
     Fails if the statistics cannot be read or belong to another model, if a

@@ -1,14 +1,15 @@
 // The pass alone, on a real model, with statistics from a file.
 //
 // RUN: rm -rf %t && mkdir -p %t
-// RUN: %python %lqc_test/lqc/Inputs/check_eval.py tokens %t/ids.u16 4000
-// RUN: %lqc compile %golden/tiny-biases --compile-to=simplify -o %t/model.mlir
-// RUN: %lqc calibrate %golden/tiny-biases --text %t/ids.u16 --length=64 --samples=20 --keep-hessians='*' -o %t/stats.safetensors
+// RUN: %python %test_root/lqc/Inputs/check_eval.py tokens %t/ids.u16 64
+// RUN: cp -r %golden/tiny-biases %t/tiny
+// RUN: %lqc compile %t/tiny --compile-to=simplify -o %t/model.mlir
+// RUN: %lqc calibrate %t/tiny --text %t/ids.u16 --length=64 --samples=20 --keep-hessians='*' -o %t/stats.safetensors
 // RUN: cd %t && %lqc-opt model.mlir --lqc-assign-schemes=scheme=int4-g32 --lqc-gptq='statistics=stats.safetensors sidecar=out.lqcw' --remarks-filter=lqc-gptq -o out.mlir 2> remarks
 // RUN: FileCheck %s --input-file=%t/out.mlir
 // RUN: FileCheck %s --check-prefix=REMARK --input-file=%t/remarks
 //
-// CHECK: lqc.weight @model.layers.0.self_attn.q_proj.weight.int4_g32 : tensor<32x32xf32, #lqc.scheme<"int4-g32">> = #lqc.file<"out.lqcw", tensor = "{{[0-9a-f]+}}", offset = {{[0-9]+}}, bytes = 576, header = "{{[0-9a-f]+}}"> attributes {lqc.source = "model.layers.0.self_attn.q_proj.weight"}
+// CHECK: lqc.weight @model.layers.0.self_attn.q_proj.weight.int4_g32 : tensor<64x32xf32, #lqc.scheme<"int4-g32">> = #lqc.file<"out.lqcw", tensor = "{{[0-9a-f]+}}", offset = {{[0-9]+}}, bytes = 1152, header = "{{[0-9a-f]+}}"> attributes {lqc.source = "model.layers.0.self_attn.q_proj.weight"}
 // CHECK: %[[Q:.*]] = lqc.get_weight @model.layers.0.self_attn.q_proj.weight.int4_g32
 // CHECK: lqc.linear %{{.*}}, %[[Q]]
 // REMARK: [Passed] WeightQuantized | Category:lqc-gptq | error={{[0-9.e+-]+}}, scheme=int4-g32, tokens=1280, weight=model.layers.0.self_attn.q_proj.weight
