@@ -351,6 +351,8 @@ llvm::Error ModelRunner::runEmbedding(EmbeddingOp op, int64_t window) {
 
 /// Rounds activations as the shipped kernels do, and gives their values.
 llvm::Error ModelRunner::runQuantize(QuantizeOp op, int64_t window) {
+  if (op.getScales())
+    return makeError("activations with static scales cannot be calibrated on");
   int64_t columns = op.getType().getDimSize(1);
   int64_t size = windows.length * columns;
   const float *in =

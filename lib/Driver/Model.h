@@ -67,7 +67,7 @@ struct Model {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::string root;
   /// Holds what calibrated methods have found, if nobody else does.
-  std::shared_ptr<TemporaryFile> searchFile;
+  std::shared_ptr<TemporaryFile> searchFile = nullptr;
 };
 
 /// Imports a directory, or parses a file.

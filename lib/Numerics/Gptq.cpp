@@ -112,8 +112,9 @@ llvm::Error Rounder::prepare(llvm::ArrayRef<float> weights) {
   order.resize(columns);
   std::iota(order.begin(), order.end(), 0);
   if (options.activationOrder)
-    llvm::stable_sort(order, [&](int64_t a, int64_t b) {
-      return importance[a] > importance[b];
+    llvm::sort(order, [&](int64_t a, int64_t b) {
+      return importance[a] != importance[b] ? importance[a] > importance[b]
+                                            : a < b;
     });
   if (llvm::Error error = factorise())
     return error;

@@ -313,8 +313,10 @@ Error SentencePieceReader::addMerges() {
   for (size_t id = 0; id < pieces.size(); ++id)
     if (pieces[id].type == PieceType::Normal)
       order.push_back(int32_t(id));
-  llvm::stable_sort(order, [&](int32_t a, int32_t b) {
-    return pieces[a].score > pieces[b].score;
+  llvm::sort(order, [&](int32_t a, int32_t b) {
+    return pieces[a].score != pieces[b].score
+               ? pieces[a].score > pieces[b].score
+               : a < b;
   });
   int32_t rank = 0;
   for (size_t i = 0; i < order.size(); ++i) {
