@@ -53,7 +53,7 @@ public:
 private:
   bool improve(int64_t row, const Block &block);
   double tryGrid(int64_t row, const Block &block, const GroupGrid &grid);
-  void round(int64_t row, const Block &block);
+  bool round(int64_t row, const Block &block);
   bool refitScale(int64_t row, const Block &block);
   void move(const Block &block, int64_t j, float value);
   uint8_t nearest(int64_t row, int64_t column, float value,
@@ -138,16 +138,20 @@ void GroupDescent::move(const Block &block, int64_t j, float value) {
     g[k] += step * h[k];
 }
 
-/// One turn of coordinate descent over the codes of the trial.
-void GroupDescent::round(int64_t row, const Block &block) {
+/// One turn of coordinate descent over the codes of the trial. True if one
+/// changed.
+bool GroupDescent::round(int64_t row, const Block &block) {
+  bool isChanged = false;
   for (int64_t j = 0; j < block.size; ++j) {
     float wanted = trial.values[j] - trial.gradient[j] / block.h(j)[j];
     uint8_t code = nearest(row, block.first + j, wanted, trial.grid);
     if (code == trial.codes[j])
       continue;
+    isChanged = true;
     trial.codes[j] = code;
     move(block, j, value(row, block.first + j, code, trial.grid));
   }
+  return isChanged;
 }
 
 /// The scale of least error for the trial's codes. False if it stays.
@@ -192,7 +196,8 @@ double GroupDescent::tryGrid(int64_t row, const Block &block,
   for (int turn = 0; turn < kTurns; ++turn) {
     if (turn && (!adjustsScales || !refitScale(row, block)))
       break;
-    round(row, block);
+    if (!round(row, block) && turn)
+      break;
   }
   double result = 0;
   for (int64_t j = 0; j < block.size; ++j)
