@@ -7,6 +7,7 @@
 
 #include "lib/Driver/Calibration.h"
 #include "lqc/Support/Error.h"
+#include "lqc/Support/OutputFile.h"
 #include "lqc/Support/Parallel.h"
 #include "lqc/Support/Progress.h"
 #include "lqc/Support/Table.h"
@@ -50,6 +51,8 @@ llvm::Error Calibrator::checkOptions() {
   if (options.output.empty())
     return errorWithHint("lqc calibrate needs a file to write",
                          "-o stats.safetensors");
+  if (llvm::Error error = checkOutputFile(options.output))
+    return error;
   llvm::Expected<CalibrationPlan> made = planCalibration(options.calibrate);
   if (!made)
     return made.takeError();

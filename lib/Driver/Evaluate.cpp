@@ -263,14 +263,10 @@ static llvm::Expected<Kind> kindOf(StringRef path) {
 
 /// The first option that says how to make the candidate from its weights.
 static StringRef makingOption(const EvalOptions &options) {
+  StringRef quantize = givenQuantizeOption(options);
+  if (!quantize.empty())
+    return quantize;
   const std::pair<StringRef, bool> given[] = {
-      {"--quantize", !options.quantize.empty()},
-      {"--quantize-override", !options.overrides.empty()},
-      {"--embedding", !options.embedding.empty()},
-      {"--head", !options.head.empty()},
-      {"--clip", !options.clip.empty()},
-      {"--method", !options.method.empty()},
-      {"--activations", !options.activations.empty()},
       {"--compile-from", !options.compileFrom.empty()},
       {"--strict", options.strict},
       {"--remarks", options.remarks}};

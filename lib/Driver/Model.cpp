@@ -122,11 +122,7 @@ static llvm::Error checkMethod(const ModelOptions &options) {
   return llvm::Error::success();
 }
 
-/// An option without effect is a misunderstanding: say so.
-static llvm::Error checkQuantizeIsUsed(const ModelOptions &options,
-                                       const Plan &plan) {
-  if (plan.runs(Phase::Quantize))
-    return llvm::Error::success();
+StringRef lqc::givenQuantizeOption(const ModelOptions &options) {
   const std::pair<StringRef, bool> given[] = {
       {"--quantize", !options.quantize.empty()},
       {"--quantize-override", !options.overrides.empty()},
@@ -137,10 +133,19 @@ static llvm::Error checkQuantizeIsUsed(const ModelOptions &options,
       {"--activations", !options.activations.empty()}};
   for (auto [option, isGiven] : given)
     if (isGiven)
-      return makeError("{0} is for the quantize phase, which does not run from "
-                       "{1} to {2}",
-                       option, phaseName(plan.from), phaseName(plan.to));
-  return llvm::Error::success();
+      return option;
+  return "";
+}
+
+/// An option without effect is a misunderstanding: say so.
+static llvm::Error checkQuantizeIsUsed(const ModelOptions &options,
+                                       const Plan &plan) {
+  StringRef option = givenQuantizeOption(options);
+  if (plan.runs(Phase::Quantize) || option.empty())
+    return llvm::Error::success();
+  return makeError("{0} is for the quantize phase, which does not run from {1} "
+                   "to {2}",
+                   option, phaseName(plan.from), phaseName(plan.to));
 }
 
 /// Finds out what the model is and which phases it goes through.

@@ -50,6 +50,9 @@ llvm::Expected<Plan> makePlan(Session &session, const ModelOptions &options,
 /// which no phase is named, runs as it is.
 llvm::Expected<Plan> makeInterpretPlan(Session &session, ModelOptions options);
 
+/// The first option given that is about how to quantize, or "".
+llvm::StringRef givenQuantizeOption(const ModelOptions &options);
+
 /// Reads a whole number from `minimum` to `maximum`. `option`: its name, for
 /// the message.
 llvm::Expected<int64_t> parseNumber(llvm::StringRef option,

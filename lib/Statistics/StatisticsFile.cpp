@@ -9,9 +9,9 @@
 #include "lqc/Statistics/Statistics.h"
 #include "lqc/Support/Error.h"
 #include "lqc/Support/Json.h"
+#include "lqc/Support/OutputFile.h"
 
 #include "llvm/Support/Endian.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cmath>
@@ -102,22 +102,8 @@ void TableWriter::write(llvm::raw_ostream &out) {
 
 llvm::Error lqc::writeStatistics(const StatisticsTable &table,
                                  llvm::StringRef path) {
-  llvm::Expected<llvm::sys::fs::TempFile> file =
-      llvm::sys::fs::TempFile::create(path + ".%%%%%%.tmp");
-  if (!file)
-    return prefixError(path, file.takeError());
-  llvm::raw_fd_ostream stream(file->FD, /*shouldClose=*/false);
-  TableWriter(table).write(stream);
-  stream.flush();
-  std::error_code failure = stream.error();
-  stream.clear_error();
-  if (failure) {
-    llvm::consumeError(file->discard());
-    return makeError("{0}: cannot write: {1}", path, failure.message());
-  }
-  if (llvm::Error error = file->keep(path))
-    return prefixError(path, std::move(error));
-  return llvm::Error::success();
+  return writeOutputFile(
+      path, [&](llvm::raw_ostream &out) { TableWriter(table).write(out); });
 }
 
 //===----------------------------------------------------------------------===//

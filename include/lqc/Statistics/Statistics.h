@@ -106,7 +106,8 @@ struct StatisticsTable {
   std::map<std::string, std::string> readers; ///< weight -> input
 };
 
-/// Writes the file; it appears whole or not at all. Errors: "PATH: reason".
+/// Writes the file; it appears whole or not at all. Errors: "PATH: cannot
+/// write: reason".
 llvm::Error writeStatistics(const StatisticsTable &table, llvm::StringRef path);
 
 /// Reads it back. Errors are one line, for whatever is wrong with the file.
