@@ -13,6 +13,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Signals.h"
 
+#include <unistd.h>
 #include <utility>
 
 using namespace lqc;
@@ -41,12 +42,30 @@ void TemporaryFile::remove() {
 
 llvm::Expected<TemporaryFile> TemporaryFile::create(llvm::StringRef prefix,
                                                     llvm::StringRef suffix) {
-  llvm::SmallString<128> path;
-  if (std::error_code code = fs::createTemporaryFile(prefix, suffix, path))
-    return makeError("cannot make a temporary file: {0}", code.message());
-  TemporaryFile file;
-  file.own(path);
-  return file;
+  // The name is registered before the file is there: a signal in between must
+  // not leave it behind.
+  constexpr int kTries = 128;
+  std::error_code code;
+  for (int i = 0; i < kTries; ++i) {
+    llvm::SmallString<128> path;
+    code = fs::getPotentiallyUniqueTempFileName(prefix, suffix, path);
+    if (code)
+      break;
+    TemporaryFile file;
+    file.own(path);
+    int descriptor = -1;
+    code = fs::openFileForWrite(path, descriptor, fs::CD_CreateNew);
+    if (!code) {
+      ::close(descriptor);
+      return file;
+    }
+    // It is somebody else's, or cannot be.
+    llvm::sys::DontRemoveFileOnSignal(path);
+    file.path.clear();
+    if (code != std::errc::file_exists)
+      break;
+  }
+  return makeError("cannot make a temporary file: {0}", code.message());
 }
 
 void TemporaryFile::own(llvm::StringRef name) {
