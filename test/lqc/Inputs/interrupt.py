@@ -10,6 +10,7 @@ that was ignored when the compiler started (nohup) changes nothing.
 
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -39,8 +40,14 @@ class Compilation:
         )
 
     def leftovers(self):
-        """What is neither the output nor its sidecar."""
-        names = [str(path) for path in self.temporary.iterdir()]
+        """What is neither the output nor its sidecar. Files of the system's compiler
+        driver (cc and six letters) are its own: it removes them on SIGTERM, but for
+        one that it has only just made."""
+        names = [
+            str(path)
+            for path in self.temporary.iterdir()
+            if not re.fullmatch(r"cc[A-Za-z0-9]{6}(\..*)?", path.name)
+        ]
         names += [
             path.name
             for path in self.folder.iterdir()
