@@ -93,6 +93,7 @@ private:
   static void *workerMain(void *pool);
   void run(const Job &work, int64_t grain);
   int64_t chunksFor(int64_t units, int64_t grain) const;
+  static void call(const Job &work, int64_t begin, int64_t end);
   bool runChunk();
   bool spinForWork() const;
   void sleepForWork();
