@@ -5,16 +5,41 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lqc/Support/Help.h"
 #include "passes/Common/Dialects.h"
 #include "passes/Common/Phases.h"
 
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/InitAllPasses.h"
+#include "mlir/Pass/PassRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 
+static constexpr const char *kHelp =
+    R"(lqc-opt runs passes over a .mlir file: single ones, phases, or all of them
+
+usage: lqc-opt [OPTIONS] [FILE]      without FILE: from standard input
+
+examples:
+  lqc compile ./model --compile-to=import -o model.mlir
+  lqc-opt model.mlir --lqc-simplify                      a phase
+  lqc-opt model.mlir --lqc-quantize='scheme=int4-g64' --remarks-filter='lqc-.*'
+  lqc-opt model.mlir --lqc-pipeline='from=import to=schedule' -o steps.mlir
+  lqc-opt model.mlir --lqc-share-weights --canonicalize  a pass, and one of MLIR
+  lqc-opt model.mlir --lqc-simplify --mlir-print-ir-after-all
+  lqc-opt --help-hidden                                  the options of MLIR too
+
+Phases: --lqc-NAME for simplify, quantize, schedule and lower.
+
+)";
+
 int main(int argc, char **argv) {
-  mlir::registerAllPasses();
   lqc::registerPassesAndPipelines();
+  if (lqc::asksForHelp(argc, argv)) {
+    llvm::outs() << kHelp;
+    mlir::printRegisteredPasses(); // those of LQC: MLIR's come below
+    return 0;
+  }
+  mlir::registerAllPasses();
   mlir::DialectRegistry registry;
   lqc::registerDialects(registry);
   return mlir::asMainReturnCode(

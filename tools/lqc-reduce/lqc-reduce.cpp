@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lqc/Support/Help.h"
 #include "passes/Common/Dialects.h"
 #include "passes/Common/Phases.h"
 #include "passes/Common/Reduction.h"
@@ -14,7 +15,32 @@
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-reduce/MlirReduceMain.h"
 
+static constexpr const char *kHelp =
+    R"(lqc-reduce makes a .mlir file that shows a problem smaller
+
+usage: lqc-reduce FILE -o FILE --reduction-tree='OPTIONS' [OPTIONS]
+
+A script that gets a file says whether it shows the problem still: any exit code
+but 0 means yes. For a pass that fails:
+
+  #!/bin/sh
+  ! lqc-opt "$1" --lqc-build-steps 2>&1 | grep -q "cannot be a kernel"
+
+examples:
+  lqc-reduce model.mlir -o small.mlir \
+    --reduction-tree='traversal-mode=0 test=./interesting.sh'
+  lqc-reduce model.mlir -o small.mlir \
+    --reduction-tree='traversal-mode=0 test=./interesting.sh' \
+    --opt-reduction-pass='opt-pass=symbol-dce test=./interesting.sh' \
+    --opt-reduction-pass='opt-pass=lqc-drop-unused-weights test=./interesting.sh'
+  lqc-reduce --help-hidden      the options of MLIR too
+)";
+
 int main(int argc, char **argv) {
+  if (lqc::asksForHelp(argc, argv)) {
+    llvm::outs() << kHelp;
+    return 0;
+  }
   mlir::registerAllPasses();
   lqc::registerPassesAndPipelines();
   mlir::DialectRegistry registry;
