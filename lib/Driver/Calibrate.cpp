@@ -48,7 +48,7 @@ private:
 llvm::Error Calibrator::checkOptions() {
   if (options.calibrate.text.empty())
     return errorWithHint("lqc calibrate needs a text", "--text=FILE");
-  if (options.output.empty())
+  if (options.output.empty() || options.output == "-")
     return errorWithHint("lqc calibrate needs a file to write",
                          "-o stats.safetensors");
   if (llvm::Error error = checkOutputFile(options.output))
@@ -80,6 +80,9 @@ llvm::Error Calibrator::load() {
   if (!loaded)
     return loaded.takeError();
   model = std::move(*loaded);
+  if (llvm::Error error =
+          checkNoInput(options.output, model, {options.calibrate.text}))
+    return error;
   return runPhase(session, model, Phase::Simplify, *phases, modelOptions);
 }
 

@@ -247,7 +247,9 @@ llvm::Error Compiler::load() {
   if (!loaded)
     return loaded.takeError();
   model = std::move(*loaded);
-  return llvm::Error::success();
+  return checkNoInput(
+      output, model,
+      {options.calibrate.text, options.statistics, options.evaluate});
 }
 
 llvm::Error Compiler::chooseTarget() {
@@ -485,6 +487,8 @@ llvm::Error Compiler::report() {
   if (payload)
     out << ", weights " << formatBytes(payload->bytes());
   out << ")\n";
+  if (payload && !tokenizer && options.tokenizer != "none")
+    out << "no tokenizer was found: the model takes token ids\n";
   if (plan.to != Phase::Link || !payload || emit == Emit::Executable)
     return llvm::Error::success();
   out << "wrote " << replaceEnding(output, "h") << "\n";

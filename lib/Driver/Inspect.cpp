@@ -281,7 +281,9 @@ llvm::Error lqc::inspect(const InspectOptions &options,
                          llvm::raw_ostream &out) {
   llvm::sys::fs::file_status status;
   if (std::error_code code = llvm::sys::fs::status(options.path, status))
-    return makeError("{0}: {1}", options.path, code.message());
+    return errorWithHint(options.path + ": " + code.message(),
+                         "the path of a checkpoint, a .safetensors or .mlir "
+                         "file or an executable");
   StringRef ending = llvm::sys::path::extension(options.path);
   if (llvm::sys::fs::is_directory(status) || ending == ".mlir" ||
       ending == ".mlirbc")

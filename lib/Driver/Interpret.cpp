@@ -160,6 +160,11 @@ llvm::Error lqc::interpret(const InterpretOptions &options,
   llvm::Expected<Model> model = loadModel(session, options, *plan);
   if (!model)
     return model.takeError();
+  if (!options.logits.empty())
+    if (llvm::Error error =
+            checkNoInput(options.logits, *model,
+                         {options.calibrate.text, options.statistics}))
+      return error;
   for (const PhaseInfo &info : phases())
     if (info.isPresent && plan->runs(info.phase))
       if (llvm::Error error =

@@ -75,7 +75,9 @@ makeQuantizeOptions(Session &session, const ModelOptions &options) {
     llvm::Expected<SchemeAttr> scheme =
         parseWeightScheme(session.context(), text);
     if (!scheme)
-      return prefixError(option, scheme.takeError());
+      return errorWithHint(
+          option + ": " + llvm::toString(scheme.takeError()),
+          option + "=int4-g64; lqc compile --help says what each means");
     target = text.str();
   }
   result.weights.overrides.assign(options.overrides.begin(),
@@ -148,23 +150,44 @@ static llvm::Error checkQuantizeIsUsed(const ModelOptions &options,
                    option, phaseName(plan.from), phaseName(plan.to));
 }
 
+/// What to give as a model instead of `file`, which is none.
+static std::string modelHint(StringRef file) {
+  StringRef name = llvm::sys::path::filename(file);
+  if (name == "config.json" || name.ends_with(".safetensors")) {
+    StringRef folder = llvm::sys::path::parent_path(file);
+    return folder.empty() ? "its directory, ." : folder.str();
+  }
+  return "a directory with config.json, *.safetensors and tokenizer.json";
+}
+
+/// The phase that NAME.PHASE.mlir is after, as compile names it; else import.
+static StringRef phaseOfName(StringRef file) {
+  StringRef stem = llvm::sys::path::stem(file);
+  for (const PhaseInfo &info : phases())
+    if (stem.ends_with(("." + info.name).str()))
+      return info.name;
+  return phaseName(Phase::Import);
+}
+
 /// Finds out what the model is and which phases it goes through.
 static llvm::Error planPhases(const ModelOptions &options, Phase defaultTo,
                               Plan &plan) {
   llvm::sys::fs::file_status status;
   if (std::error_code code = llvm::sys::fs::status(options.model, status))
-    return makeError("{0}: {1}", options.model, code.message());
+    return errorWithHint(options.model + ": " + code.message(),
+                         modelHint(options.model) + "; lqc downloads nothing");
   plan.isDirectory = llvm::sys::fs::is_directory(status);
   StringRef ending = llvm::sys::path::extension(options.model);
   if (!plan.isDirectory && ending != ".mlir" && ending != ".mlirbc")
-    return makeError("{0}: a model must be a Hugging Face directory or a .mlir "
-                     "file",
-                     options.model);
+    return errorWithHint(options.model +
+                             ": a model must be a Hugging Face directory or a "
+                             ".mlir file",
+                         modelHint(options.model));
   if (!plan.isDirectory && options.compileFrom.empty())
     return errorWithHint(options.model +
                              ": for IR, the phase that it is after must be "
                              "given",
-                         "--compile-from=import");
+                         "--compile-from=" + phaseOfName(options.model));
   plan.to = defaultTo;
   for (auto [text, phase] : {std::pair(&options.compileFrom, &plan.from),
                              std::pair(&options.compileTo, &plan.to)}) {
@@ -251,9 +274,24 @@ llvm::Expected<Plan> lqc::makeInterpretPlan(Session &session,
 // Reading, running, writing
 //===----------------------------------------------------------------------===//
 
+llvm::Error lqc::checkNoInput(StringRef output, const Model &model,
+                              ArrayRef<StringRef> files) {
+  auto isOutput = [&](StringRef file) {
+    return !file.empty() && llvm::sys::fs::equivalent(file, output);
+  };
+  if (output != "-" && (llvm::any_of(files, isOutput) ||
+                        readsFile(*model.module, model.root, output)))
+    return makeError("{0}: the output must not be a file that is read", output);
+  return llvm::Error::success();
+}
+
 static llvm::Expected<Model> importDirectory(Session &session,
                                              const ModelOptions &options,
                                              const Plan &plan) {
+  if (!llvm::sys::fs::exists(options.model + "/config.json"))
+    return errorWithHint(options.model +
+                             "/config.json: no such file or directory",
+                         modelHint(options.model));
   llvm::Expected<OwningOpRef<ModuleOp>> module =
       importSafetensors(session.context(), options.model, {plan.context});
   if (!module)

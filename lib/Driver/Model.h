@@ -73,6 +73,11 @@ struct Model {
   std::shared_ptr<TemporaryFile> searchFile = nullptr;
 };
 
+/// Refuses an output that is one of the files read: `files`, or one that the
+/// model consists of. Standard output ("-") is none.
+llvm::Error checkNoInput(llvm::StringRef output, const Model &model,
+                         llvm::ArrayRef<llvm::StringRef> files);
+
 /// Imports a directory, or parses a file.
 llvm::Expected<Model> loadModel(Session &session, const ModelOptions &options,
                                 const Plan &plan);

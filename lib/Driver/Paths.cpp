@@ -8,6 +8,7 @@
 #include "lib/Driver/Paths.h"
 
 #include "dialects/LQC/LQC.h"
+#include "lib/Driver/Facts.h"
 
 #include "mlir/IR/AttrTypeSubElements.h"
 #include "llvm/Support/FileSystem.h"
@@ -114,4 +115,25 @@ std::string lqc::commonFolder(ModuleOp module, StringRef root) {
     return name.str();
   });
   return leavesRoot ? common : root.str();
+}
+
+bool lqc::readsFile(ModuleOp module, StringRef root, StringRef file) {
+  if (!llvm::sys::fs::exists(file))
+    return false;
+  std::string absolute = absoluteFolder(root);
+  auto isFile = [&](StringRef folder, StringRef name) {
+    return llvm::sys::fs::equivalent(join(folder, name), file);
+  };
+  bool found = false;
+  replacePaths(module, [&](StringRef name) {
+    found |= isFile(absolute, name);
+    return name.str();
+  });
+  std::string checkpoint = absolute;
+  if (auto model = module->getAttrOfType<ModelAttr>(kModelAttrName))
+    checkpoint = join(absolute, model.getTokenizer());
+  auto inputs = module->getAttrOfType<DictionaryAttr>(kInputsAttrName);
+  return found || llvm::any_of(inputs, [&](NamedAttribute input) {
+           return isFile(checkpoint, input.getName());
+         });
 }

@@ -26,6 +26,12 @@ std::string pathBetween(llvm::StringRef from, llvm::StringRef to);
 /// `root`: `root` itself, unless a path leads out of it.
 std::string commonFolder(mlir::ModuleOp module, llvm::StringRef root);
 
+/// True if `file` exists and is one of those that the module refers to relative
+/// to `root`: weights, results of searches, the tokenizer's and other files of
+/// the checkpoint.
+bool readsFile(mlir::ModuleOp module, llvm::StringRef root,
+               llvm::StringRef file);
+
 } // namespace lqc
 
 #endif // LQC_LIB_DRIVER_PATHS_H

@@ -39,6 +39,7 @@ examples:
   lqc inspect ./Llama-3.2-1B            what would it take at each scheme?
   lqc eval ./llama --reference ./Llama-3.2-1B --text valid.txt
   lqc compile --help                    all options of a command
+  lqc --version
 )";
 
 static constexpr const char *kCompileExamples = R"(
@@ -54,10 +55,12 @@ nf4, fp4 and fp8 are multiplied as floats, the others with int8 activations.
 Phases: import, simplify, quantize, schedule, lower, link.
 
 examples:
-  lqc compile ./model                               weights as stored
+  lqc compile ./model                               weights as stored; writes model, or
+                                                    model.out if a folder has that name
   lqc compile ./model --quantize=int4-g64 -o tiny
   lqc compile ./model --quantize=int4-g64 --quantize-override='*.down_proj.*=int8-g64' --head=int8-g64
   lqc compile ./model --quantize=int3-g64 --clip=least-squares --activations=f32
+  lqc compile ./model --cpu=haswell -o portable     runs on every CPU with AVX2
   lqc compile ./model --tokenizer=qwen2             vocab.json and merges.txt without configuration
   lqc compile ./model --quantize=int3-g64 --method=gptq --calibrate=train.txt -o tiny
   lqc compile ./model --quantize=int4-g64 --compile-to=quantize -o model.mlir
@@ -202,7 +205,7 @@ struct Flags {
   Text calibration{"calibrate",
                    "FILE",
                    "text to calibrate on: what the model is used for, 30,000 "
-                   "tokens or more",
+                   "tokens or more; .u16, .u32: token ids",
                    compile,
                    interpret,
                    eval};
@@ -258,8 +261,8 @@ struct Flags {
   Switch remarks{"remarks", "print every decision", compile, interpret, eval};
 
   Text output{"o", "FILE",
-              "the output (default: the model's name; - prints the IR of a "
-              "phase)",
+              "the file to write (compile without it: the model's name; - "
+              "prints the IR of a phase)",
               compile, calibrate};
   Text cpu{"cpu", "NAME",
            "the CPU to compile for: native (default) or a name of LLVM's",
@@ -467,6 +470,10 @@ int main(int argc, char **argv) {
     llvm::outs() << kOverview;
     return 0;
   }
+  if (command == "--version") {
+    llvm::outs() << "lqc " LQC_VERSION "\n";
+    return 0;
+  }
   const char *examples = examplesOf(command);
   if (!examples)
     return fail("lqc has no command " + lqc::quote(command) +
@@ -479,8 +486,13 @@ int main(int argc, char **argv) {
     cl::HideUnrelatedOptions(category, *sub);
   std::string text;
   llvm::raw_string_ostream errors(text);
-  if (!cl::ParseCommandLineOptions(argc, argv, "", &errors))
+  if (!cl::ParseCommandLineOptions(argc, argv, "", &errors)) {
+    if (text.empty()) { // the parser told standard error itself: a value
+      llvm::errs() << "try: lqc " << command << " --help\n";
+      return 1;
+    }
     return fail(cleanParserMessage(text, command));
+  }
   if (flags.paths.size() != 1)
     return fail(("lqc " + command +
                  " takes one model, got: " + llvm::Twine(flags.paths.size()) +
