@@ -142,8 +142,8 @@ static void addGenerateOptions(CLI::App &app, Raw &raw, Options &options,
                                const GenerationDefaults &defaults) {
   const char *group = "Text";
   app.add_option("prompt", raw.prompts,
-                 "Text to go on with; - reads it from standard input (one "
-                 "newline at its end is dropped)")
+                 "Text to go on with (none: begins one); - reads it from "
+                 "standard input (one newline at its end is dropped)")
       ->type_name("");
   app.add_option("-n", options.count,
                  "Tokens to generate at most, 0 or more (" +
@@ -255,7 +255,8 @@ static void addMeasureOptions(CLI::App &app, Raw &raw, Options &options) {
       ->group(group);
   app.add_flag("--profile", raw.profile,
                "Time of each kernel in prefill and decode, the bytes it "
-               "touches, and how near it comes to its limit")
+               "touches, and how near it comes to its limit (above 100 %: the "
+               "bytes were in the cache)")
       ->group(group);
   app.add_flag("--info", raw.info,
                "What this executable is: model, schemes, bits per weight")

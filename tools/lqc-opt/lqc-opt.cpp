@@ -28,7 +28,8 @@ examples:
   lqc-opt model.mlir --lqc-simplify --mlir-print-ir-after-all
   lqc-opt --help-hidden                                  the options of MLIR too
 
-Phases: --lqc-NAME for simplify, quantize, schedule and lower.
+Phases: --lqc-simplify, --lqc-quantize, --lqc-schedule; --lqc-lower for what
+lqc compile --compile-to=schedule wrote, which names the CPU.
 
 )";
 
