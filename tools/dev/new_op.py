@@ -49,7 +49,9 @@ def families():
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./dev new-op", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="./dev new-op", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("name", help="lower case with underscores, without lqc.")
     parser.add_argument("--family", default="ModelOps", help=", ".join(families()))
     args = parser.parse_args()

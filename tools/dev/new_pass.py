@@ -91,7 +91,9 @@ def add_source(text, file):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./dev new-pass", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="./dev new-pass", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("phase", help=", ".join(phases()))
     parser.add_argument("name", help="lower case with dashes, without lqc-")
     args = parser.parse_args()
