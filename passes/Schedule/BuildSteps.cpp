@@ -182,6 +182,8 @@ LogicalResult StepBuilder::recordKernel(Operation *op) {
     dispatch.operands.push_back(operand);
     results.push_back(operand.type);
   }
+  if (isa<LinearOp>(op) && !packedOf(inputs[1]))
+    return op->emitOpError("matrix must be packed: run lqc-pack-weights first");
   dispatch.kernel = kernels.get(op, inputs, results);
   if (!dispatch.kernel)
     return op->emitOpError("has no kernel: the CPU cannot run it");
