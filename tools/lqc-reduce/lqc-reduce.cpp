@@ -24,7 +24,7 @@ A script that gets a file says whether it shows the problem still: any exit code
 but 0 means yes. For a pass that fails:
 
   #!/bin/sh
-  ! lqc-opt "$1" --lqc-build-steps 2>&1 | grep -q "cannot be a kernel"
+  ! lqc-opt "$1" --lqc-schedule 2>&1 | grep -q "has no kernel"
 
 examples:
   lqc-reduce model.mlir -o small.mlir \
