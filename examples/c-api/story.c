@@ -35,13 +35,17 @@ static int print_token(void *user, int32_t token) {
 }
 
 int main(int argc, char **argv) {
-  const char *prompt = argc > 1 ? argv[1] : "";
+  const char *prompt = argc > 1 ? argv[1] : NULL;
   const int64_t count = argc > 2 ? atoi(argv[2]) : 100;
   int32_t tokens[kMaxTokens], more[kMaxTokens];
   lqc_open_options options = {0};
   lqc_instance *model;
   int64_t fed;
 
+  if (argc < 2) {
+    fputs("usage: story PROMPT [TOKENS]\n", stderr);
+    return 1;
+  }
   options.payload = getenv("LQC_PAYLOAD"); /* NULL: the library's own file */
   model = lqc_open(&options);
   if (!model)
