@@ -112,7 +112,7 @@ void GetWeightOp::getAsmResultNames(
 }
 
 //===----------------------------------------------------------------------===//
-// QuantizeOp, DequantizeOp, PackOp
+// QuantizeOp, DequantizeOp, ScaleChannelsOp, PackOp
 //===----------------------------------------------------------------------===//
 
 /// Same shape, and `plain`'s type without an encoding.
@@ -160,6 +160,35 @@ LogicalResult QuantizeOp::verify() {
 LogicalResult DequantizeOp::verify() { // C1, C2
   return verifyQuantization(*this, getType(), "result", getInput().getType(),
                             "operand");
+}
+
+LogicalResult ScaleChannelsOp::verify() {
+  RankedTensorType input = cast<RankedTensorType>(getInput().getType());
+  RankedTensorType result = cast<RankedTensorType>(getType());
+  // C1
+  int64_t axis = getAxis();
+  if (axis < 0 || axis >= input.getRank())
+    return emitOpError("axis must be one of the input's, got: ") << axis;
+  // C2
+  RankedTensorType factors = getFactors().getType();
+  if (factors.getDimSize(0) != input.getDimSize(axis))
+    return emitOpError("must have one factor per element of the axis, got: ")
+           << factors << " for axis " << axis << " of " << input;
+  // C3
+  if (result.getShape() != input.getShape() ||
+      !result.getElementType().isF32() ||
+      result.getEncoding() != input.getEncoding())
+    return emitOpError("result must be the input in f32, got: ")
+           << result << " of " << input;
+  // C4
+  if (!input.getEncoding())
+    return success();
+  SchemeAttr scheme = schemeOf(input);
+  if (axis != 0 || packedOf(input) || !hasScalableRows(scheme.getValue()))
+    return emitOpError("a quantized input must be scaled by rows and have "
+                       "scales in fp16 or f32, got: ")
+           << input << " by axis " << axis;
+  return success();
 }
 
 LogicalResult PackOp::verify() {

@@ -134,6 +134,38 @@ def LQC_DequantizeOp : LQC_TensorOp<"dequantize"> {
   let hasVerifier = 1;
 }
 
+def LQC_ScaleChannelsOp : LQC_Op<"scale_channels", [Pure]> {
+  let summary = "multiplies each row or column of a weight by a number";
+  let description = [{
+    `axis = 0`: `result[i, j] = input[i, j] * factors[i]`; `axis = 1`:
+    `result[i, j] = input[i, j] * factors[j]`. A vector has axis 0 alone. This
+    is how methods that scale channels (AWQ, SmoothQuant) move them from an
+    input into the weights that read it. Rows of a quantized matrix are scaled
+    by their scales, rounded to the scheme's format; the codes stay.
+
+    ```mlir
+    %a = lqc.scale_channels %w, %s axis 1 : (tensor<768x256xbf16>, tensor<256xf32>) -> tensor<768x256xf32>
+    %b = lqc.scale_channels %gain, %s axis 0 : (tensor<256xbf16>, tensor<256xf32>) -> tensor<256xf32>
+    %c = lqc.scale_channels %q, %r axis 0 : (tensor<768x256xf32, #lqc.scheme<"int4-g64">>, tensor<768xf32>) -> tensor<768x256xf32, #lqc.scheme<"int4-g64">>
+    ```
+
+    **Constraints**
+    * C1: the axis is one of the input's
+    * C2: there is one factor a row or column, as the axis says
+    * C3: the result is the input's shape in f32, with its scheme
+    * C4: a quantized input is scaled by rows, and its scheme has scales in fp16
+      or f32 (not `mxfp4`)
+  }];
+  let arguments = (ins AnyTypeOf<[LQC_Matrix, LQC_Vector]>:$input,
+                       LQC_Vector:$factors, I64Attr:$axis);
+  let results = (outs AnyTypeOf<[LQC_Matrix, LQC_Vector]>:$result);
+  let assemblyFormat = [{
+    $input `,` $factors `axis` $axis attr-dict `:`
+    functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
 def LQC_PackOp : LQC_TensorOp<"pack"> {
   let summary = "puts a weight's bytes in the order that a kernel reads";
   let description = [{

@@ -36,6 +36,7 @@ struct ModelRunner::Step {
   SmallVector<Value> operands; ///< null: a weight, the next of `weights`
   SmallVector<std::shared_ptr<std::vector<char>>> weights;
   SmallVector<Type> inputs, results;
+  std::vector<float> scales; ///< of a quantization with static scales
 };
 
 static bool isNative(Operation *op) { return isa<EmbeddingOp, QuantizeOp>(op); }
@@ -285,6 +286,13 @@ llvm::Error ModelRunner::prepare(Operation *op, Step &step) {
   step.op = op;
   for (Value result : op->getResults())
     place(result);
+  if (QuantizeOp quantize = dyn_cast<QuantizeOp>(op);
+      quantize && quantize.getScales()) {
+    llvm::Expected<std::vector<float>> scales = scalesOf(quantize);
+    if (!scales)
+      return scales.takeError();
+    step.scales = std::move(*scales);
+  }
   if (isNative(op))
     return llvm::Error::success();
   for (Value operand : op->getOperands())
@@ -349,17 +357,35 @@ llvm::Error ModelRunner::runEmbedding(EmbeddingOp op, int64_t window) {
   return llvm::Error::success();
 }
 
+/// The scales of static activations, which a calibrated method has found.
+llvm::Expected<std::vector<float>> ModelRunner::scalesOf(QuantizeOp op) {
+  GetWeightOp read = op.getScales().getDefiningOp<GetWeightOp>();
+  WeightOp weight = read ? weights.find(read.getWeight()) : WeightOp();
+  if (!weight)
+    return makeError("static scales of activations must be a weight");
+  llvm::Expected<WeightBytes> bytes = weights.get(weight);
+  if (!bytes)
+    return bytes.takeError();
+  llvm::Expected<TensorValue> value =
+      tensorFromBytes(bytes->bytes, weight.getTensorType());
+  if (!value)
+    return prefixError("weight @" + read.getWeight(), value.takeError());
+  return value->floats();
+}
+
 /// Rounds activations as the shipped kernels do, and gives their values.
-llvm::Error ModelRunner::runQuantize(QuantizeOp op, int64_t window) {
-  if (op.getScales())
-    return makeError("activations with static scales cannot be calibrated on");
+llvm::Error ModelRunner::runQuantize(QuantizeOp op, const Step &step,
+                                     int64_t window) {
   int64_t columns = op.getType().getDimSize(1);
-  int64_t size = windows.length * columns;
   const float *in =
       reinterpret_cast<float *>(address(resolve(op.getInput()), window));
-  llvm::Expected<QuantizedTensor> codes = lqc::quantize(
-      {in, size_t(size)}, windows.length, columns,
-      schemeOf(op.getType()).getValue(), ClipSearch::None, pool.threads());
+  ArrayRef<float> rows(in, windows.length * columns);
+  const Scheme &scheme = schemeOf(op.getType()).getValue();
+  llvm::Expected<QuantizedTensor> codes =
+      op.getScales()
+          ? quantizeWith(step.scales, rows, windows.length, columns, scheme)
+          : quantize(rows, windows.length, columns, scheme, ClipSearch::None,
+                     pool.threads());
   if (!codes)
     return codes.takeError();
   std::vector<float> values = dequantize(*codes);
@@ -372,7 +398,7 @@ llvm::Error ModelRunner::runStep(Step &step, int64_t window) {
   if (EmbeddingOp embedding = dyn_cast<EmbeddingOp>(step.op))
     return runEmbedding(embedding, window);
   if (QuantizeOp quantize = dyn_cast<QuantizeOp>(step.op))
-    return runQuantize(quantize, window);
+    return runQuantize(quantize, step, window);
   SmallVector<void *> arguments;
   auto weight = step.weights.begin();
   for (Value operand : step.operands)

@@ -89,7 +89,8 @@ private:
   llvm::Error addWeight(mlir::Operation *op, GetWeightOp read, Step &step);
   llvm::Error runStep(Step &step, int64_t window);
   llvm::Error runEmbedding(EmbeddingOp op, int64_t window);
-  llvm::Error runQuantize(QuantizeOp op, int64_t window);
+  llvm::Expected<std::vector<float>> scalesOf(QuantizeOp op);
+  llvm::Error runQuantize(QuantizeOp op, const Step &step, int64_t window);
   char *address(mlir::Value value, int64_t window);
   void place(mlir::Value value);
   void dropDeadValues();

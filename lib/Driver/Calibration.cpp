@@ -146,8 +146,8 @@ llvm::Error CodeSearch::prepare() {
     wanted[target.source] = weightBytes(target.weight.getTensorType());
   if (llvm::Error error = chooseSidecar())
     return error;
-  // A few results for each weight: codes, scales of channels, columns kept.
-  auto created = SearchResults::create(store, sidecar, 4 * wanted.size() + 1);
+  auto created = SearchResults::create(store, sidecar,
+                                       kResultsPerTarget * wanted.size() + 1);
   if (!created)
     return created.takeError();
   results = std::move(*created);
@@ -175,7 +175,8 @@ llvm::Error CodeSearch::searchLive() {
   Progress progress("calibrate", total);
   CalibrationOptions options;
   options.threads = threads;
-  options.withDrift = true;
+  options.withGram = plan.phases.quantize.needsGram();
+  options.withDrift = plan.phases.quantize.uses(SearchMethod::Gptq);
   int64_t layer = -1;
   auto work = [&](const CalibrationStage &stage, StatisticsSource &source,
                   const InputStatistics &) {

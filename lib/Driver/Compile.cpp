@@ -162,13 +162,12 @@ llvm::Error Compiler::checkOutput() {
 
 /// What calibrated methods find is a part of IR; an executable has it inside.
 llvm::Error Compiler::placeSidecar() {
-  if (plan.phases.quantize.methods.empty())
+  if (!plan.phases.quantize.needsStatistics())
     return llvm::Error::success();
   plan.keepsSidecar = plan.to < Phase::Lower;
   if (output == "-" && plan.keepsSidecar)
-    return makeError("-o - is for IR alone: what --method={0} finds goes to a "
-                     "file beside it",
-                     options.method);
+    return makeError("-o - is for IR alone: what calibration finds goes to a "
+                     "file beside it");
   if (output == "-")
     return llvm::Error::success();
   SmallString<128> path(output);

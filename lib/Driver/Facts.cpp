@@ -52,14 +52,14 @@ llvm::Error lqc::recordInputs(ModuleOp module, StringRef directory) {
   return llvm::Error::success();
 }
 
-/// True if a function rounds activations at run time.
-static bool hasIntegerActivations(ModuleOp module) {
-  return module
-      .walk([](QuantizeOp op) {
-        return op->getParentOfType<func::FuncOp>() ? WalkResult::interrupt()
-                                                   : WalkResult::advance();
-      })
-      .wasInterrupted();
+/// How functions round activations at run time.
+static StringRef activationsText(ModuleOp module) {
+  StringRef text = "f32";
+  module.walk([&](QuantizeOp op) {
+    if (op->getParentOfType<func::FuncOp>())
+      text = op.getScales() ? "static-int8" : "int8";
+  });
+  return text;
 }
 
 void lqc::recordQuantization(ModuleOp module, const ModelOptions &options) {
@@ -80,7 +80,7 @@ void lqc::recordQuantization(ModuleOp module, const ModelOptions &options) {
            text("head", orFloat(options.head)),
            text("clip", options.clip.empty() ? "none" : options.clip),
            text("method", options.method.empty() ? "none" : options.method),
-           text("activations", hasIntegerActivations(module) ? "int8" : "f32"),
+           text("activations", activationsText(module)),
            builder.getNamedAttr("overrides",
                                 builder.getStrArrayAttr(overrides))}));
   module->setAttr(kBitsAttrName,

@@ -59,9 +59,12 @@ static llvm::Expected<Clip> parseClip(StringRef text) {
 static llvm::Expected<ActivationType> parseActivations(StringRef text) {
   if (text.empty() || text == "int8")
     return ActivationType::Int8;
+  if (text == "static-int8")
+    return ActivationType::StaticInt8;
   if (text == "f32")
     return ActivationType::F32;
-  return makeError("--activations must be f32 or int8, got: {0}", quote(text));
+  return makeError("--activations must be f32, int8 or static-int8, got: {0}",
+                   quote(text));
 }
 
 static llvm::Expected<QuantizeOptions>
@@ -100,11 +103,21 @@ makeQuantizeOptions(Session &session, const ModelOptions &options) {
   return result;
 }
 
+/// The option that cannot do without statistics, or "".
+static std::string calibratedOption(const ModelOptions &options) {
+  if (!options.method.empty())
+    return "--method=" + options.method;
+  return options.activations == "static-int8"
+             ? "--activations=" + options.activations
+             : "";
+}
+
 /// A method needs schemes to find codes for and something to find them by.
 static llvm::Error checkMethod(const ModelOptions &options) {
   bool isCalibrated =
       !options.calibrate.text.empty() || !options.statistics.empty();
-  if (options.method.empty()) {
+  std::string option = calibratedOption(options);
+  if (option.empty()) {
     if (isCalibrated)
       return errorWithHint("--calibrate and --statistics are for calibrated "
                            "methods, and none is given",
@@ -112,12 +125,12 @@ static llvm::Error checkMethod(const ModelOptions &options) {
     return llvm::Error::success();
   }
   if (options.quantize.empty() && options.overrides.empty())
-    return errorWithHint("--method=" + options.method +
-                             " finds codes for a scheme, and none is given",
+    return errorWithHint(option + " works on weights that get a scheme, and "
+                                  "none is given",
                          "--quantize=int4-g64");
   if (!isCalibrated)
-    return errorWithHint("--method=" + options.method +
-                             " needs to know what the model's activations are",
+    return errorWithHint(option + " needs to know what the model's activations "
+                                  "are",
                          "--calibrate=TEXT");
   if (!options.calibrate.text.empty() && !options.statistics.empty())
     return makeError("--calibrate and --statistics do not go together");
@@ -321,7 +334,7 @@ llvm::Expected<Model> lqc::loadModel(Session &session,
 
 llvm::Error lqc::runPhase(Session &session, Model &model, Phase phase,
                           const Plan &plan, const ModelOptions &options) {
-  if (phase == Phase::Quantize && !plan.phases.quantize.methods.empty())
+  if (phase == Phase::Quantize && plan.phases.quantize.needsStatistics())
     if (llvm::Error error = searchCodes(session, model, plan, options.model))
       return error;
   if (llvm::Error error = session.runPhase(*model.module, phase, plan.phases))

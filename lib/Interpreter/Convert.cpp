@@ -110,6 +110,13 @@ static int64_t finitePrefix(const char *elements, int64_t count,
   return -1;
 }
 
+void lqc::scaleFloats(float *values, int64_t rows, int64_t columns,
+                      const float *factors, int64_t axis) {
+  for (int64_t i = 0; i < rows; ++i, values += columns)
+    for (int64_t j = 0; j < columns; ++j)
+      values[j] *= factors[axis == 0 ? i : j];
+}
+
 int64_t lqc::firstNotFinite(const char *elements, FloatFormat format,
                             int64_t count) {
   switch (format) {

@@ -33,6 +33,10 @@ void elementsFromFloats(const float *floats, FloatFormat format, int64_t count,
 /// Rounds float32 numbers to what the format can hold.
 void roundFloats(float *floats, FloatFormat format, int64_t count);
 
+/// values[i, j] *= factors[i] with axis 0, factors[j] with axis 1.
+void scaleFloats(float *values, int64_t rows, int64_t columns,
+                 const float *factors, int64_t axis);
+
 /// The index of the first NaN or infinity, or -1.
 int64_t firstNotFinite(const char *elements, FloatFormat format, int64_t count);
 

@@ -68,6 +68,12 @@ RowSourcePtr quantizeSource(mlir::RankedTensorType type, RowSourcePtr input,
                             ClipSearch clip, std::string name);
 RowSourcePtr dequantizeSource(mlir::RankedTensorType type, RowSourcePtr input);
 
+/// Multiplies rows (axis 0) or columns (axis 1) by `factors`; rows of codes by
+/// their scales. `name` starts its messages.
+RowSourcePtr scaleChannelsSource(mlir::RankedTensorType type,
+                                 RowSourcePtr input, std::vector<float> factors,
+                                 int64_t axis, std::string name);
+
 /// Rows and columns from [firstRow, firstColumn], as many as `type` has.
 /// Columns of quantized tensors are all taken.
 RowSourcePtr sliceSource(mlir::RankedTensorType type, RowSourcePtr input,

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Convert.h"
 #include "Machine.h"
 
 using namespace lqc;
@@ -42,6 +43,25 @@ static llvm::Error dequantizeMatrix(DequantizeOp op, Frame &frame) {
   return llvm::Error::success();
 }
 
+static llvm::Error scaleChannels(ScaleChannelsOp op, Frame &frame) {
+  const TensorValue &input = frame.get(op.getInput());
+  const std::vector<float> &factors = frame.get(op.getFactors()).floats();
+  if (input.kind() == TensorValue::Kind::Quantized) {
+    QuantizedTensor result = input.quantized();
+    if (llvm::Error error = scaleRows(result, factors))
+      return opError(op, "{0}", llvm::toString(std::move(error)));
+    frame.set(op, TensorValue::ofQuantized(std::move(result)));
+    return llvm::Error::success();
+  }
+  std::vector<float> result = input.floats();
+  int64_t rows = input.shape()[0];
+  scaleFloats(result.data(), rows, rows ? result.size() / rows : 0,
+              factors.data(), op.getAxis());
+  frame.set(op, TensorValue::ofFloats(TensorValue::Shape(input.shape()),
+                                      std::move(result)));
+  return llvm::Error::success();
+}
+
 /// Packing changes bytes, never values.
 static llvm::Error packMatrix(PackOp op, Frame &frame) {
   frame.set(op, frame.get(op.getInput()));
@@ -52,5 +72,6 @@ void lqc::addWeightOps(OpTable &table) {
   addOp<GetWeightOp>(table, getWeight);
   addOp<QuantizeOp>(table, quantizeMatrix);
   addOp<DequantizeOp>(table, dequantizeMatrix);
+  addOp<ScaleChannelsOp>(table, scaleChannels);
   addOp<PackOp>(table, packMatrix);
 }

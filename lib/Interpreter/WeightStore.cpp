@@ -61,6 +61,7 @@ private:
   llvm::Expected<RowSourcePtr> makeSource(Value value, Sources &sources);
   llvm::Expected<RowSourcePtr> sourceOf(GetWeightOp op, Sources &sources);
   llvm::Expected<RowSourcePtr> sourceOf(QuantizeOp op, Sources &sources);
+  llvm::Expected<RowSourcePtr> sourceOf(ScaleChannelsOp op, Sources &sources);
   llvm::Expected<RowSourcePtr> sourceOf(tensor::ExtractSliceOp op,
                                         Sources &sources);
   llvm::Expected<RowSourcePtr> sourceOf(tensor::ConcatOp op, Sources &sources);
@@ -215,6 +216,8 @@ llvm::Expected<RowSourcePtr> WeightEvaluator::makeSource(Value value,
   if (QuantizeOp quantize = dyn_cast<QuantizeOp>(op);
       quantize && !quantize.getScales())
     return sourceOf(quantize, sources);
+  if (ScaleChannelsOp scale = dyn_cast<ScaleChannelsOp>(op))
+    return sourceOf(scale, sources);
   if (tensor::ExtractSliceOp slice = dyn_cast<tensor::ExtractSliceOp>(op))
     return sourceOf(slice, sources);
   if (tensor::ConcatOp concat = dyn_cast<tensor::ConcatOp>(op))
@@ -264,6 +267,19 @@ llvm::Expected<RowSourcePtr> WeightEvaluator::sourceOf(QuantizeOp op,
                         ? ClipSearch::LeastSquares
                         : ClipSearch::None;
   return quantizeSource(op.getType(), std::move(*input), clip, std::move(name));
+}
+
+llvm::Expected<RowSourcePtr> WeightEvaluator::sourceOf(ScaleChannelsOp op,
+                                                       Sources &sources) {
+  llvm::Expected<RowSourcePtr> input = sourceOf(op.getInput(), sources);
+  if (!input)
+    return input.takeError();
+  llvm::Expected<TensorValue> factors = evaluateWhole(op.getFactors());
+  if (!factors)
+    return factors.takeError();
+  return scaleChannelsSource(cast<RankedTensorType>(op.getType()),
+                             std::move(*input), factors->floats(), op.getAxis(),
+                             nameOf(op->getParentOfType<WeightOp>()));
 }
 
 /// Whether a slice is a block of whole rows, or of a plain matrix.

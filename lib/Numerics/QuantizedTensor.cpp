@@ -8,9 +8,11 @@
 #include "lqc/Numerics/QuantizedTensor.h"
 
 #include "lqc/Numerics/Grid.h"
+#include "lqc/Numerics/Levels.h"
 #include "lqc/Support/Error.h"
 #include "lqc/Support/Parallel.h"
 
+#include <cmath>
 #include <mutex>
 
 using namespace lqc;
@@ -77,10 +79,11 @@ static llvm::Expected<QuantizedTensor> roundRows(
 
 llvm::Expected<QuantizedTensor>
 lqc::quantize(llvm::ArrayRef<float> values, int64_t rows, int64_t columns,
-              const Scheme &scheme, ClipSearch clip, unsigned threads) {
+              const Scheme &scheme, ClipSearch clip, unsigned threads,
+              llvm::ArrayRef<float> importance) {
   return roundRows(values, rows, columns, scheme, threads,
                    [&](RowGrid &grid, llvm::ArrayRef<float> part, int64_t row) {
-                     return grid.fit(part, {}, clip, row);
+                     return grid.fit(part, importance, clip, row);
                    });
 }
 
@@ -92,6 +95,34 @@ llvm::Expected<QuantizedTensor> lqc::quantizeWith(llvm::ArrayRef<float> scales,
                    [&](RowGrid &grid, llvm::ArrayRef<float> part, int64_t row) {
                      return grid.fix(scales, part, row);
                    });
+}
+
+/// `scale` times `factor` as the format holds it; not finite if it overflows.
+static float scaledScale(ScaleFormat format, float scale, float factor) {
+  // An offset of zero stays one; roundScale() is for scales, which are not.
+  return scale == 0 ? 0.0f : roundScale(format, scale * factor);
+}
+
+llvm::Error lqc::scaleRows(QuantizedTensor &tensor,
+                           llvm::ArrayRef<float> factors) {
+  const Scheme &scheme = tensor.scheme;
+  assert(hasScalableRows(scheme) && "the format of scales holds factors");
+  const bool isTwoLevel = scheme.isTwoLevel();
+  const ScaleFormat format = isTwoLevel ? scheme.superScale : scheme.scale;
+  std::vector<float> *parts[] = {
+      isTwoLevel ? &tensor.superScales : &tensor.scales, &tensor.superOffsets};
+  for (std::vector<float> *part : parts) {
+    const int64_t width = part->size() / tensor.rows;
+    for (auto [index, scale] : llvm::enumerate(*part)) {
+      const int64_t row = index / width;
+      scale = scaledScale(format, scale, factors[row]);
+      if (!std::isfinite(scale))
+        return makeError("a scale of row {0} overflows fp16 when multiplied by "
+                         "{1}",
+                         row, factors[row]);
+    }
+  }
+  return llvm::Error::success();
 }
 
 std::vector<float> lqc::dequantize(const QuantizedTensor &tensor) {

@@ -293,6 +293,11 @@ lqc::whyNotQuantizable(const Scheme &scheme, int64_t rows, int64_t columns) {
   return std::nullopt;
 }
 
+bool lqc::hasScalableRows(const Scheme &scheme) {
+  return scheme.isTwoLevel() || scheme.scale == ScaleFormat::F16 ||
+         scheme.scale == ScaleFormat::F32;
+}
+
 unsigned lqc::scaleBits(ScaleFormat format) {
   switch (format) {
   case ScaleFormat::F16:

@@ -32,13 +32,15 @@ struct GptqPass : public lqc::impl::GptqPassBase<GptqPass> {
   GptqPass(const GptqPass &other) : GptqPassBase(other), given(other.given) {}
 
   void runOnOperation() override {
-    if (llvm::Error error = given ? roundAll(*given) : runAlone()) {
-      getOperation().emitError(llvm::toString(std::move(error)));
-      signalPassFailure();
-    }
+    llvm::Error error =
+        withSearch(getOperation(), given, statistics, sidecar,
+                   [&](SearchContext &search) { return roundAll(search); });
+    if (!error)
+      return;
+    getOperation().emitError(llvm::toString(std::move(error)));
+    signalPassFailure();
   }
 
-  llvm::Error runAlone();
   llvm::Error roundAll(SearchContext &search);
   llvm::Error round(const SearchTarget &target, const InputStatistics &input,
                     SymbolTable &symbols, SearchContext &search);
@@ -46,15 +48,6 @@ struct GptqPass : public lqc::impl::GptqPassBase<GptqPass> {
   SearchContext *given = nullptr;
 };
 } // namespace
-
-llvm::Error GptqPass::runAlone() {
-  auto own = OwnSearch::open(getOperation(), statistics, sidecar);
-  if (!own)
-    return own.takeError();
-  if (llvm::Error error = roundAll((*own)->context()))
-    return error;
-  return (*own)->finish(getOperation());
-}
 
 llvm::Error GptqPass::roundAll(SearchContext &search) {
   SymbolTable symbols(getOperation());

@@ -14,6 +14,9 @@
 
 namespace lqc {
 
+/// Where the scales of quantized activations come from.
+enum class ActivationScales { Dynamic, Static };
+
 #define GEN_PASS_DECL
 #include "passes/Quantize/Passes.h.inc"
 
@@ -24,10 +27,11 @@ namespace lqc {
 inline constexpr llvm::StringLiteral kSchemeAttrName = "lqc.scheme";
 
 /// What activations in front of quantized weights are rounded to.
-enum class ActivationType { F32, Int8 };
+enum class ActivationType { F32, Int8, StaticInt8 };
 
-/// Methods that find codes by what a linear's input looks like.
-enum class SearchMethod { Gptq };
+/// Methods that work by what a linear's input looks like, in the order in which
+/// they run.
+enum class SearchMethod { SmoothQuant, Awq, Gptq };
 
 struct SearchContext;
 
@@ -37,6 +41,18 @@ struct QuantizeOptions {
   llvm::SmallVector<SearchMethod> methods;
   QuantizeWeightsPassOptions weights;
   ActivationType activations = ActivationType::Int8;
+
+  bool uses(SearchMethod method) const {
+    return llvm::is_contained(methods, method);
+  }
+  /// Whether anything has to be known about the inputs of linears.
+  bool needsStatistics() const {
+    return !methods.empty() || activations == ActivationType::StaticInt8;
+  }
+  /// Whether second moments have to be known, too.
+  bool needsGram() const {
+    return uses(SearchMethod::Awq) || uses(SearchMethod::Gptq);
+  }
 };
 
 /// Appends the quantize phase.
@@ -53,7 +69,8 @@ void buildSchemeAssignment(mlir::OpPassManager &manager,
 void buildSearchPipeline(mlir::OpPassManager &manager,
                          const QuantizeOptions &options, SearchContext &search);
 
-/// Reads "gptq"; several methods are separated by commas.
+/// Reads "awq,gptq": methods separated by commas, each once. They run in the
+/// order of SearchMethod, however they are written.
 llvm::Expected<llvm::SmallVector<SearchMethod>>
 parseSearchMethods(llvm::StringRef text);
 

@@ -91,7 +91,111 @@ def AssignSchemesPass : Pass<"lqc-assign-schemes", "::mlir::ModuleOp"> {
   ];
 }
 
-def GptqPass : Pass<"lqc-gptq", "::mlir::ModuleOp"> {
+/// Options of every pass that works with statistics.
+class SearchPass<string name> : Pass<name, "::mlir::ModuleOp"> {
+  let dependentDialects = ["::lqc::LQCDialect"];
+  list<Option> searchOptions = [
+    Option<"statistics", "statistics", "std::string", /*default=*/"",
+           "file of lqc calibrate (lqc-opt only)">,
+    Option<"sidecar", "sidecar", "std::string", /*default=*/"",
+           "file for what is found, to stand beside the output (lqc-opt only)">,
+  ];
+}
+
+def SmoothQuantPass : SearchPass<"lqc-smoothquant"> {
+  let summary = "Moves outliers of activations into weights (SmoothQuant)";
+  let description = [{
+    Channels with large activations are hard to round to int8, weights are not.
+    For each input of linears whose weights have the attribute `lqc.scheme`:
+    divides channel j by `s_j = max|x_j|^a / max|W_j|^(1-a)` (a = `strength`) and
+    multiplies column j of every weight that reads it (Xiao et al. 2022). The
+    division is folded into what produces the input: the gain of a norm, or the
+    rows of the value or up projection. Nothing is rounded here.
+
+    ```mlir
+    %n = lqc.rms_norm %x, %gain {epsilon = 1.0e-5 : f32} : (tensor<?x256xf32>, tensor<256xbf16>) -> tensor<?x256xf32>
+    %y = lqc.linear %n, %w : (tensor<?x256xf32>, tensor<768x256xbf16>) -> tensor<?x768xf32>
+    // becomes
+    lqc.weight @w.scaled : tensor<768x256xf32> attributes {lqc.scheme = …} {
+      %0 = lqc.get_weight @w : tensor<768x256xbf16>
+      %1 = lqc.get_weight @w.input_scales : tensor<256xf32>
+      %2 = lqc.scale_channels %0, %1 axis 1 : (tensor<768x256xbf16>, tensor<256xf32>) -> tensor<768x256xf32>
+      lqc.yield %2 : tensor<768x256xf32>
+    }
+    lqc.weight @gain.scaled : tensor<256xf32> { … }
+    ```
+
+    An input that cannot be scaled (somebody else reads it, or what produces it
+    has no weight) stays, with a remark of the category `lqc-smoothquant`; so
+    does one without statistics. Fails if the statistics cannot be read or
+    belong to another model, if `strength` is not from 0 to 1, or if a weight is
+    not finite.
+  }];
+  let options = !listconcat(searchOptions, [
+    Option<"strength", "strength", "double", /*default=*/"0.5",
+           "how much of the difficulty moves into the weights, 0 to 1">,
+  ]);
+}
+
+def AwqPass : SearchPass<"lqc-awq"> {
+  let summary = "Scales channels so that rounding loses least (AWQ)";
+  let description = [{
+    For each input of linears whose weights have the attribute `lqc.scheme` and of
+    which the second moments are known: scales its channels by `s_j = (mean
+    |x_j|)^a` as `lqc-smoothquant` does, with the exponent for which the weights,
+    rounded to nearest, change the outputs least (Lin et al. 2023; see
+    `lqc/Numerics/ChannelScales.h`). Nothing is rounded here: `lqc-gptq` or
+    `lqc-round-weights` (whose clip search is the other half of the paper's
+    method) come next.
+
+    ```mlir
+    lqc.weight @q.scaled : tensor<256x256xf32> attributes {lqc.scheme = #lqc.scheme<"int3-g64">} {
+      %0 = lqc.get_weight @q : tensor<256x256xbf16>
+      %1 = lqc.get_weight @q.input_scales : tensor<256xf32>
+      %2 = lqc.scale_channels %0, %1 axis 1 : (tensor<256x256xbf16>, tensor<256xf32>) -> tensor<256x256xf32>
+      lqc.yield %2 : tensor<256x256xf32>
+    }
+    ```
+
+    Every decision is a remark of the category `lqc-awq`: the exponent, and the
+    squared error of the outputs of one token with and without scales. Fails if
+    the statistics cannot be read or belong to another model, or if a weight is
+    not finite.
+  }];
+  let options = !listconcat(searchOptions, [
+    Option<"gridPoints", "grid-points", "int", /*default=*/"20",
+           "exponents that are tried, from 0 to 1">,
+  ]);
+}
+
+def RoundWeightsPass : SearchPass<"lqc-round-weights"> {
+  let summary = "Rounds weights to nearest, by ranges that suit their inputs";
+  let description = [{
+    For each linear of a decoder layer whose weight has the attribute `lqc.scheme`
+    and of whose input statistics are known: rounds the weight to the nearest
+    codes. `clip=least_squares` shrinks each group's range to the ratio with the
+    least squared error, a column's error multiplied by the mean square of its
+    input channel. The codes go to a sidecar, as those of `lqc-gptq`.
+
+    ```mlir
+    lqc.weight @q.int4_g64 : tensor<256x256xf32, #lqc.scheme<"int4-g64">> = #lqc.file<"model.lqcw", …> attributes {lqc.source = "q"}
+    ```
+
+    Every decision is a remark of the category `lqc-round-weights`. Fails if the
+    statistics cannot be read or belong to another model, or if a weight is not
+    finite. A linear without statistics is left to `lqc-quantize-weights`.
+  }];
+  let options = !listconcat(searchOptions, [
+    Option<"clip", "clip", "::lqc::Clip", /*default=*/"::lqc::Clip::least_squares",
+           "how a group's range is chosen",
+           [{::llvm::cl::values(
+               clEnumValN(::lqc::Clip::none, "none", "the full range"),
+               clEnumValN(::lqc::Clip::least_squares, "least_squares",
+                          "the range of least error, weighed by the input"))}]>,
+  ]);
+}
+
+def GptqPass : SearchPass<"lqc-gptq"> {
   let summary = "Rounds weights by what their inputs look like (GPTQ)";
   let description = [{
     For each linear of a decoder layer whose weight has the attribute
@@ -120,12 +224,7 @@ def GptqPass : Pass<"lqc-gptq", "::mlir::ModuleOp"> {
     weight is not finite, or if a Hessian is not positive definite. A linear
     without statistics is left to `lqc-quantize-weights`, with a remark.
   }];
-  let dependentDialects = ["::lqc::LQCDialect"];
-  let options = [
-    Option<"statistics", "statistics", "std::string", /*default=*/"",
-           "file of lqc calibrate --keep-hessians (lqc-opt only)">,
-    Option<"sidecar", "sidecar", "std::string", /*default=*/"",
-           "file for the codes, to stand beside the output (lqc-opt only)">,
+  let options = !listconcat(searchOptions, [
     Option<"damping", "damping", "double", /*default=*/"0.05",
            "added to the Hessian's diagonal, as a part of its mean">,
     Option<"sweeps", "sweeps", "int", /*default=*/"4",
@@ -138,7 +237,7 @@ def GptqPass : Pass<"lqc-gptq", "::mlir::ModuleOp"> {
                clEnumValN(::lqc::Clip::none, "none", "the full range"),
                clEnumValN(::lqc::Clip::least_squares, "least_squares",
                           "the range of least error, weighed by the Hessian"))}]>,
-  ];
+  ]);
 }
 
 def QuantizeActivationsPass
@@ -159,9 +258,34 @@ def QuantizeActivationsPass
     %y = lqc.linear %q, %w : (tensor<?x256xf32, #lqc.scheme<"dynamic-int8-g64">>, tensor<256x256xf32, #lqc.scheme<"int4-g64">>) -> tensor<?x256xf32>
     ```
 
-    Linears with other weights keep float inputs. Never fails.
+    With `scales=static` the scales are fixed: the largest magnitude that the
+    statistics have seen in the group, over 127, in a sidecar. They save the
+    search for the largest value at run time, and suffer from outliers
+    (`lqc-smoothquant`).
+
+    ```mlir
+    %s = lqc.get_weight @q.input_ranges : tensor<4xf32>
+    %q = lqc.quantize %x, %s : (tensor<?x256xf32>, tensor<4xf32>) -> tensor<?x256xf32, #lqc.scheme<"static-int8-g64">>
+    ```
+
+    Linears with other weights keep float inputs, and so do, with static scales,
+    those without statistics. Fails only if statistics cannot be read or belong
+    to another model.
   }];
   let dependentDialects = ["::lqc::LQCDialect"];
+  let options = [
+    Option<"scales", "scales", "::lqc::ActivationScales",
+           /*default=*/"::lqc::ActivationScales::Dynamic", "where scales come from",
+           [{::llvm::cl::values(
+               clEnumValN(::lqc::ActivationScales::Dynamic, "dynamic",
+                          "from the values themselves, token by token"),
+               clEnumValN(::lqc::ActivationScales::Static, "static",
+                          "from statistics"))}]>,
+    Option<"statistics", "statistics", "std::string", /*default=*/"",
+           "file of lqc calibrate, for static scales (lqc-opt only)">,
+    Option<"sidecar", "sidecar", "std::string", /*default=*/"",
+           "file for static scales, to stand beside the output (lqc-opt only)">,
+  ];
 }
 
 #endif // LQC_QUANTIZE_PASSES

@@ -20,6 +20,7 @@ void lqc::buildQuantizePipeline(OpPassManager &manager,
                                 const QuantizeOptions &options) {
   manager.addPass(createQuantizeWeightsPass(options.weights));
   // After the weights, because their schemes decide which inputs are rounded.
+  // Static scales were chosen with the weights; what is left has no statistics.
   if (options.activations == ActivationType::Int8)
     manager.addPass(createQuantizeActivationsPass());
 }
@@ -33,20 +34,47 @@ void lqc::buildSchemeAssignment(OpPassManager &manager,
   manager.addPass(createAssignSchemesPass(assign));
 }
 
+/// Rounds what is left at a stage. The ranges of AWQ are a part of the method.
+static void addRounding(OpPassManager &manager, const QuantizeOptions &options,
+                        SearchContext &search) {
+  RoundWeightsPassOptions rounding;
+  rounding.clip = options.uses(SearchMethod::Awq) ? Clip::least_squares
+                                                  : options.weights.clip;
+  manager.addPass(createRoundWeightsPass(rounding, search));
+}
+
 void lqc::buildSearchPipeline(OpPassManager &manager,
                               const QuantizeOptions &options,
                               SearchContext &search) {
-  for (SearchMethod method : options.methods) {
-    switch (method) {
-    case SearchMethod::Gptq:
-      manager.addPass(createGptqPass(search));
-      break;
-    }
-  }
+  if (options.uses(SearchMethod::SmoothQuant))
+    manager.addPass(createSmoothQuantPass(search));
+  if (options.uses(SearchMethod::Awq))
+    manager.addPass(createAwqPass(search));
+  if (options.uses(SearchMethod::Gptq))
+    manager.addPass(createGptqPass(search));
+  addRounding(manager, options, search);
   // Here and not at the end, so that later layers are calibrated on what
   // rounded activations give.
-  if (options.activations == ActivationType::Int8)
-    manager.addPass(createQuantizeActivationsPass());
+  if (options.activations == ActivationType::F32)
+    return;
+  QuantizeActivationsPassOptions activations;
+  if (options.activations == ActivationType::StaticInt8)
+    activations.scales = ActivationScales::Static;
+  manager.addPass(createQuantizeActivationsPass(activations, search));
+}
+
+static constexpr std::pair<StringLiteral, SearchMethod> kMethodNames[] = {
+    {"smoothquant", SearchMethod::SmoothQuant},
+    {"awq", SearchMethod::Awq},
+    {"gptq", SearchMethod::Gptq}};
+
+static llvm::Expected<SearchMethod> parseSearchMethod(StringRef name) {
+  for (auto [known, method] : kMethodNames)
+    if (name == known)
+      return method;
+  return makeError("must be smoothquant, awq or gptq, or several of them "
+                   "(awq,gptq), got: {0}",
+                   quote(name));
 }
 
 llvm::Expected<SmallVector<SearchMethod>>
@@ -55,11 +83,13 @@ lqc::parseSearchMethods(StringRef text) {
   if (text.empty())
     return methods;
   for (StringRef name : llvm::split(text, ',')) {
-    if (name != "gptq")
-      return makeError("must be gptq, got: {0}", quote(name));
-    methods.push_back(SearchMethod::Gptq);
+    llvm::Expected<SearchMethod> method = parseSearchMethod(name);
+    if (!method)
+      return method.takeError();
+    if (llvm::is_contained(methods, *method))
+      return makeError("{0} must be given once, got: {1}", name, quote(text));
+    methods.push_back(*method);
   }
-  if (methods.size() > 1)
-    return makeError("gptq must be given once, got: {0}", quote(text));
+  llvm::sort(methods);
   return methods;
 }

@@ -13,6 +13,7 @@
 #include "passes/Quantize/SchemePolicy.h"
 
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/Support/Path.h"
 
 #include <cmath>
@@ -41,13 +42,28 @@ OwnSearch::open(ModuleOp module, StringRef statisticsPath, StringRef sidecar) {
       std::make_unique<WeightStore>(module, folderOf(module), /*threads=*/0);
   SymbolTable symbols(module);
   auto results = SearchResults::create(
-      *own->weights, sidecar, 2 * searchTargets(module, symbols).size());
+      *own->weights, sidecar,
+      kResultsPerTarget * searchTargets(module, symbols).size());
   if (!results)
     return results.takeError();
   own->results = std::move(*results);
   own->search.emplace(SearchContext{*own->statistics, *own->weights,
                                     *own->results, /*threads=*/0});
   return own;
+}
+
+llvm::Error
+lqc::withSearch(ModuleOp module, SearchContext *given, StringRef statistics,
+                StringRef sidecar,
+                llvm::function_ref<llvm::Error(SearchContext &)> work) {
+  if (given)
+    return work(*given);
+  auto own = OwnSearch::open(module, statistics, sidecar);
+  if (!own)
+    return own.takeError();
+  if (llvm::Error error = work((*own)->context()))
+    return error;
+  return (*own)->finish(module);
 }
 
 SmallVector<SearchTarget> lqc::searchTargets(ModuleOp module,
@@ -63,6 +79,17 @@ SmallVector<SearchTarget> lqc::searchTargets(ModuleOp module,
       targets.push_back({linear, weight, scheme, checkpointWeight(weight)});
   });
   return targets;
+}
+
+SmallVector<TargetGroup> lqc::searchInputs(ModuleOp module,
+                                           SymbolTable &symbols) {
+  llvm::MapVector<Value, SmallVector<SearchTarget>> groups;
+  for (SearchTarget target : searchTargets(module, symbols))
+    groups[target.linear.getInput()].push_back(target);
+  SmallVector<TargetGroup> result;
+  for (auto &[input, targets] : groups)
+    result.push_back({input, std::move(targets)});
+  return result;
 }
 
 llvm::Expected<std::vector<float>> lqc::readWeight(WeightOp weight,
@@ -85,26 +112,52 @@ llvm::Expected<std::vector<float>> lqc::readWeight(WeightOp weight,
   return values;
 }
 
+/// Adds a weight whose bytes a search has found.
+static llvm::Expected<WeightOp>
+addResult(const Twine &name, RankedTensorType type, std::vector<char> bytes,
+          Block::iterator place, Location loc, SymbolTable &symbols,
+          SearchContext &search) {
+  MLIRContext *context = type.getContext();
+  OpBuilder builder(context);
+  // The value is set below: a weight must have one from its first moment.
+  WeightOp result =
+      WeightOp::create(builder, loc, name.str(), type,
+                       FileAttr::get(context, "", "", 0, bytes.size(), ""));
+  symbols.insert(result, place);
+  if (llvm::Error error = search.results.set(result, std::move(bytes)))
+    return std::move(error);
+  return result;
+}
+
+llvm::Expected<WeightOp> lqc::addVector(const Twine &name,
+                                        ArrayRef<float> values, WeightOp before,
+                                        SymbolTable &symbols,
+                                        SearchContext &search) {
+  const char *bytes = reinterpret_cast<const char *>(values.data());
+  RankedTensorType type = RankedTensorType::get(
+      int64_t(values.size()), Float32Type::get(before.getContext()));
+  return addResult(name, type, {bytes, bytes + weightBytes(type)},
+                   Block::iterator(before), before.getLoc(), symbols, search);
+}
+
 llvm::Error lqc::replaceByCodes(const SearchTarget &target,
                                 const QuantizedTensor &codes,
                                 SymbolTable &symbols, SearchContext &search) {
   WeightOp weight = target.weight;
   RankedTensorType type = quantizedType(weight.getTensorType(), target.scheme);
   std::vector<char> bytes = serialize(codes);
+  llvm::Expected<WeightOp> result = addResult(
+      quantizedName(weight, target.scheme), type, std::move(bytes),
+      std::next(Block::iterator(weight)), weight.getLoc(), symbols, search);
+  if (!result)
+    return result.takeError();
   OpBuilder builder(weight.getContext());
-  // The value is set below: a weight must have one from its first moment.
-  WeightOp result = WeightOp::create(
-      builder, weight.getLoc(), quantizedName(weight, target.scheme), type,
-      FileAttr::get(weight.getContext(), "", "", 0, bytes.size(), ""));
-  result->setAttr(kSourceAttrName, builder.getStringAttr(target.source));
-  symbols.insert(result, std::next(Block::iterator(weight)));
-  if (llvm::Error error = search.results.set(result, std::move(bytes)))
-    return error;
+  (*result)->setAttr(kSourceAttrName, builder.getStringAttr(target.source));
   LinearOp linear = target.linear;
   Operation *oldRead = linear.getWeight().getDefiningOp();
   builder.setInsertionPoint(oldRead);
   linear.getWeightMutable().assign(GetWeightOp::create(
-      builder, oldRead->getLoc(), type, result.getSymName()));
+      builder, oldRead->getLoc(), type, result->getSymName()));
   if (oldRead->use_empty())
     oldRead->erase();
   return llvm::Error::success();

@@ -18,12 +18,17 @@
 #include "lqc/Interpreter/SearchResults.h"
 #include "lqc/Interpreter/WeightStore.h"
 #include "lqc/Statistics/Statistics.h"
+#include "passes/Quantize/Passes.h"
 
 #include "mlir/Pass/Pass.h"
 
 #include <memory>
 
 namespace lqc {
+
+/// At most so many results are found for each target: codes, and what several
+/// methods say about its input.
+inline constexpr uint64_t kResultsPerTarget = 8;
 
 /// Given by whoever runs the pass, and alive as long as it.
 struct SearchContext {
@@ -53,6 +58,12 @@ private:
   std::optional<SearchContext> search;
 };
 
+/// Runs `work` with the context that the driver has `given`, or with one opened
+/// from a pass's options, whose sidecar it then writes.
+llvm::Error withSearch(mlir::ModuleOp module, SearchContext *given,
+                       llvm::StringRef statistics, llvm::StringRef sidecar,
+                       llvm::function_ref<llvm::Error(SearchContext &)> work);
+
 /// A linear of a layer that waits for its codes.
 struct SearchTarget {
   LinearOp linear;
@@ -65,6 +76,17 @@ struct SearchTarget {
 llvm::SmallVector<SearchTarget> searchTargets(mlir::ModuleOp module,
                                               mlir::SymbolTable &symbols);
 
+/// Those that read the same value, in the order of the IR.
+struct TargetGroup {
+  mlir::Value input;
+  llvm::SmallVector<SearchTarget> targets;
+
+  /// Named after the first of its linears, like its statistics.
+  llvm::StringRef name() const { return targets.front().source; }
+};
+llvm::SmallVector<TargetGroup> searchInputs(mlir::ModuleOp module,
+                                            mlir::SymbolTable &symbols);
+
 /// The numbers of a plain weight, row-major. Error if one is not finite.
 llvm::Expected<std::vector<float>> readWeight(WeightOp weight,
                                               WeightStore &store);
@@ -74,8 +96,23 @@ llvm::Error replaceByCodes(const SearchTarget &target,
                            const QuantizedTensor &codes,
                            mlir::SymbolTable &symbols, SearchContext &search);
 
+/// Adds a plain f32 vector to what the search has found, a new weight in front
+/// of `before`.
+llvm::Expected<WeightOp> addVector(const llvm::Twine &name,
+                                   llvm::ArrayRef<float> values,
+                                   WeightOp before, mlir::SymbolTable &symbols,
+                                   SearchContext &search);
+
 /// Passes for the driver: with a context of its own, which outlives them.
+std::unique_ptr<mlir::Pass> createAwqPass(SearchContext &search);
 std::unique_ptr<mlir::Pass> createGptqPass(SearchContext &search);
+std::unique_ptr<mlir::Pass>
+createRoundWeightsPass(const RoundWeightsPassOptions &options,
+                       SearchContext &search);
+std::unique_ptr<mlir::Pass> createSmoothQuantPass(SearchContext &search);
+std::unique_ptr<mlir::Pass>
+createQuantizeActivationsPass(const QuantizeActivationsPassOptions &options,
+                              SearchContext &search);
 
 } // namespace lqc
 

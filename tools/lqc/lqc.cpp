@@ -191,14 +191,15 @@ struct Flags {
   Text activations{"activations",
                    "TYPE",
                    "inputs of linears with integer weights: int8 (default), "
-                   "rounded token by token, or f32",
+                   "rounded token by token; static-int8, with scales that "
+                   "--calibrate finds; or f32",
                    compile,
                    interpret,
                    eval};
   Text method{"method",
-              "NAME",
-              "calibrated method that finds the codes: gptq (default: round to "
-              "nearest)",
+              "NAME,…",
+              "calibrated methods, which run in this order: smoothquant, awq, "
+              "gptq (default: none, round to nearest)",
               compile,
               interpret,
               eval};

@@ -52,17 +52,17 @@ enum class ClipSearch {
 };
 
 /// Rounds `values` (rows x columns, row-major float32) to the nearest codes of
-/// grids fitted to them; Grid.h says how.
+/// grids fitted to them; Grid.h says how. `importance`, if given, holds a
+/// weight for each column, by which the clip search multiplies squared errors.
 ///
 /// Errors (one clause, to be prefixed with the tensor's name): the dimensions
 /// do not fit the scheme; a value is NaN or infinite ("element [r, c] is
 /// nan"); a scale overflows fp16 ("scale of row r, group g overflows fp16:
 /// 7e4"). Uses `threads` threads over rows; the result does not depend on it.
-llvm::Expected<QuantizedTensor> quantize(llvm::ArrayRef<float> values,
-                                         int64_t rows, int64_t columns,
-                                         const Scheme &scheme,
-                                         ClipSearch clip = ClipSearch::None,
-                                         unsigned threads = 1);
+llvm::Expected<QuantizedTensor>
+quantize(llvm::ArrayRef<float> values, int64_t rows, int64_t columns,
+         const Scheme &scheme, ClipSearch clip = ClipSearch::None,
+         unsigned threads = 1, llvm::ArrayRef<float> importance = {});
 
 /// The same with scales that are given, one for each group of a row, the same
 /// for every row (0 counts as 1): static activations.
@@ -70,6 +70,11 @@ llvm::Expected<QuantizedTensor> quantizeWith(llvm::ArrayRef<float> scales,
                                              llvm::ArrayRef<float> values,
                                              int64_t rows, int64_t columns,
                                              const Scheme &scheme);
+
+/// Multiplies row i by factors[i]: its scales, or its super scales and their
+/// offsets if there are two levels, each rounded to its format. For schemes
+/// with hasScalableRows(). Error, one clause: a scale overflows fp16.
+llvm::Error scaleRows(QuantizedTensor &tensor, llvm::ArrayRef<float> factors);
 
 /// The number that each code stands for, row-major.
 std::vector<float> dequantize(const QuantizedTensor &tensor);

@@ -185,6 +185,10 @@ std::optional<std::string> checkGroupSize(int64_t groupSize);
 std::optional<std::string> whyNotQuantizable(const Scheme &scheme, int64_t rows,
                                              int64_t columns);
 
+/// Whether a row can be multiplied by a number by multiplying scales alone,
+/// those of the highest level: they are in fp16 or f32.
+bool hasScalableRows(const Scheme &scheme);
+
 /// Bits of one scale.
 unsigned scaleBits(ScaleFormat format);
 /// Bits of a group's stored zero point or minimum; 0 if there is none.
