@@ -147,7 +147,7 @@ llvm::Error CodeSearch::prepare() {
   if (llvm::Error error = chooseSidecar())
     return error;
   auto created = SearchResults::create(store, sidecar,
-                                       kResultsPerTarget * wanted.size() + 1);
+                                       kResultsPerLinear * wanted.size() + 1);
   if (!created)
     return created.takeError();
   results = std::move(*created);

@@ -102,7 +102,7 @@ class SearchPass<string name> : Pass<name, "::mlir::ModuleOp"> {
   ];
 }
 
-def SmoothQuantPass : SearchPass<"lqc-smoothquant"> {
+def SmoothquantPass : SearchPass<"lqc-smoothquant"> {
   let summary = "Moves outliers of activations into weights (SmoothQuant)";
   let description = [{
     Channels with large activations are hard to round to int8, weights are not.

@@ -47,7 +47,7 @@ void lqc::buildSearchPipeline(OpPassManager &manager,
                               const QuantizeOptions &options,
                               SearchContext &search) {
   if (options.uses(SearchMethod::SmoothQuant))
-    manager.addPass(createSmoothQuantPass(search));
+    manager.addPass(createSmoothquantPass(search));
   if (options.uses(SearchMethod::Awq))
     manager.addPass(createAwqPass(search));
   if (options.uses(SearchMethod::Gptq))

@@ -40,10 +40,10 @@ OwnSearch::open(ModuleOp module, StringRef statisticsPath, StringRef sidecar) {
   own->statistics = std::move(*statistics);
   own->weights =
       std::make_unique<WeightStore>(module, folderOf(module), /*threads=*/0);
-  SymbolTable symbols(module);
-  auto results = SearchResults::create(
-      *own->weights, sidecar,
-      kResultsPerTarget * searchTargets(module, symbols).size());
+  uint64_t linears = 0;
+  module.walk([&](LinearOp) { ++linears; });
+  auto results = SearchResults::create(*own->weights, sidecar,
+                                       kResultsPerLinear * linears);
   if (!results)
     return results.takeError();
   own->results = std::move(*results);

@@ -26,9 +26,9 @@
 
 namespace lqc {
 
-/// At most so many results are found for each target: codes, and what several
+/// At most so many results are found for each linear: codes, and what several
 /// methods say about its input.
-inline constexpr uint64_t kResultsPerTarget = 8;
+inline constexpr uint64_t kResultsPerLinear = 8;
 
 /// Given by whoever runs the pass, and alive as long as it.
 struct SearchContext {
@@ -109,7 +109,7 @@ std::unique_ptr<mlir::Pass> createGptqPass(SearchContext &search);
 std::unique_ptr<mlir::Pass>
 createRoundWeightsPass(const RoundWeightsPassOptions &options,
                        SearchContext &search);
-std::unique_ptr<mlir::Pass> createSmoothQuantPass(SearchContext &search);
+std::unique_ptr<mlir::Pass> createSmoothquantPass(SearchContext &search);
 std::unique_ptr<mlir::Pass>
 createQuantizeActivationsPass(const QuantizeActivationsPassOptions &options,
                               SearchContext &search);

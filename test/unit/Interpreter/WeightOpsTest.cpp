@@ -90,3 +90,37 @@ TEST_F(WeightOpsTest, PartsOfQuantizedTensors) {
   }
   EXPECT_EQ(run(text, {floats({2, 64}, values)}).floats(), expected);
 }
+
+TEST_F(WeightOpsTest, ScaleChannels) {
+  TensorValue columns =
+      run(R"(
+    func.func @f(%x: tensor<2x3xf32>, %s: tensor<3xf32>) -> tensor<2x3xf32> {
+      %y = lqc.scale_channels %x, %s axis 1 : (tensor<2x3xf32>, tensor<3xf32>) -> tensor<2x3xf32>
+      return %y : tensor<2x3xf32>
+    })",
+          {floats({2, 3}, {1, 2, 3, 4, 5, 6}), floats({3}, {1, 10, 0.5f})});
+  EXPECT_EQ(columns.floats(), (Floats{1, 20, 1.5f, 4, 50, 3}));
+  TensorValue rows = run(R"(
+    func.func @f(%x: tensor<2x3xf32>, %s: tensor<2xf32>, %g: tensor<2xf32>) -> tensor<2x3xf32> {
+      %t = lqc.scale_channels %g, %s axis 0 : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>
+      %y = lqc.scale_channels %x, %t axis 0 : (tensor<2x3xf32>, tensor<2xf32>) -> tensor<2x3xf32>
+      return %y : tensor<2x3xf32>
+    })",
+                         {floats({2, 3}, {1, 2, 3, 4, 5, 6}),
+                          floats({2}, {2, 3}), floats({2}, {1, -1})});
+  EXPECT_EQ(rows.floats(), (Floats{2, 4, 6, -12, -15, -18}));
+}
+
+TEST_F(WeightOpsTest, ScaledRowsOfCodesKeepTheirCodes) {
+  Floats row(32, 0.0f);
+  row[0] = 1.0f;
+  TensorValue result = run(R"(
+    func.func @f(%x: tensor<1x32xf32>, %s: tensor<1xf32>) -> tensor<1x32xf32, #lqc.scheme<"int4-g32">> {
+      %q = lqc.quantize %x : (tensor<1x32xf32>) -> tensor<1x32xf32, #lqc.scheme<"int4-g32">>
+      %y = lqc.scale_channels %q, %s axis 0 : (tensor<1x32xf32, #lqc.scheme<"int4-g32">>, tensor<1xf32>) -> tensor<1x32xf32, #lqc.scheme<"int4-g32">>
+      return %y : tensor<1x32xf32, #lqc.scheme<"int4-g32">>
+    })",
+                           {floats({1, 32}, row), floats({1}, {4})});
+  EXPECT_EQ(result.quantized().codes[0], 0);
+  EXPECT_EQ(result.quantized().scales, (Floats{-0.5f}));
+}

@@ -357,6 +357,39 @@ TEST_F(WeightStoreTest, DequantizedWeights) {
   EXPECT_EQ(value("p").floats(), value("q").floats());
 }
 
+TEST_F(WeightStoreTest, ScaledChannelsStream) {
+  // Rows of several blocks; a scaled matrix of codes, scaled codes of another.
+  std::string text = R"(
+    lqc.weight @w : tensor<9000x64xbf16> = #lqc.random<seed = 1, std = 1.0 : f64>
+    lqc.weight @c : tensor<64xf32> = #lqc.random<seed = 2, std = 1.0 : f64>
+    lqc.weight @r : tensor<9000xf32> = #lqc.random<seed = 3, std = 1.0 : f64>
+    lqc.weight @scaled : tensor<9000x64xf32> {
+      %0 = lqc.get_weight @w : tensor<9000x64xbf16>
+      %1 = lqc.get_weight @c : tensor<64xf32>
+      %2 = lqc.scale_channels %0, %1 axis 1 : (tensor<9000x64xbf16>, tensor<64xf32>) -> tensor<9000x64xf32>
+      lqc.yield %2 : tensor<9000x64xf32>
+    }
+    lqc.weight @codes : tensor<9000x64xf32, #lqc.scheme<"int4-g32">> {
+      %0 = lqc.get_weight @scaled : tensor<9000x64xf32>
+      %1 = lqc.quantize %0 : (tensor<9000x64xf32>) -> tensor<9000x64xf32, #lqc.scheme<"int4-g32">>
+      %2 = lqc.get_weight @r : tensor<9000xf32>
+      %3 = lqc.scale_channels %1, %2 axis 0 : (tensor<9000x64xf32, #lqc.scheme<"int4-g32">>, tensor<9000xf32>) -> tensor<9000x64xf32, #lqc.scheme<"int4-g32">>
+      lqc.yield %3 : tensor<9000x64xf32, #lqc.scheme<"int4-g32">>
+    })";
+  parse(text, "", 2);
+  Floats w = value("w").floats(), c = value("c").floats();
+  Floats r = value("r").floats();
+  for (size_t i = 0; i < w.size(); ++i)
+    w[i] *= c[i % 64];
+  EXPECT_TRUE(value("scaled").floats() == w);
+  QuantizedTensor codes =
+      valueOf(quantize(w, 9000, 64, *parseScheme("int4-g32")));
+  expectSuccess(scaleRows(codes, r));
+  EXPECT_TRUE(streamed("codes") == serialize(codes));
+  parse(text, "", 1);
+  EXPECT_TRUE(streamed("codes") == serialize(codes));
+}
+
 TEST_F(WeightStoreTest, SelfReferenceIsAnError) {
   parse(R"(
     lqc.weight @a : tensor<2xf32> {

@@ -443,3 +443,43 @@ TEST(Half, Bfloat16) {
   EXPECT_EQ(bfloat16FromFloat(1.0f + 0x1.8p-7f), 0x3f82) << "half to even";
   EXPECT_EQ(bfloat16FromFloat(3.4e38f), 0x7f80) << "rounds to infinity";
 }
+
+//===----------------------------------------------------------------------===//
+// Scaled rows
+//===----------------------------------------------------------------------===//
+
+TEST(ScaleRows, PowersOfTwoAreExactInEveryScheme) {
+  std::vector<float> values(2 * 256);
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = std::sin(float(i)) + 0.25f;
+  for (const SchemeFamily &family : schemeTable()) {
+    Scheme scheme =
+        family.hasFreeGroup() ? family.withGroup(64) : family.scheme;
+    if (scheme.isActivation() || !hasScalableRows(scheme))
+      continue;
+    QuantizedTensor tensor = cantFail(quantize(values, 2, 256, scheme));
+    std::vector<float> wanted = dequantize(tensor);
+    for (int64_t i = 0; i < 512; ++i)
+      wanted[i] *= i < 256 ? 4.0f : 0.5f;
+    cantFail(scaleRows(tensor, {4.0f, 0.5f}));
+    EXPECT_EQ(dequantize(tensor), wanted) << schemeName(scheme);
+  }
+}
+
+TEST(ScaleRows, ScalesAreRoundedToTheirFormat) {
+  QuantizedTensor tensor = quantized({1.0f, -0.5f}, 1, "int4-g0");
+  cantFail(scaleRows(tensor, {1.1f}));
+  EXPECT_EQ(tensor.scales[0], floatFromHalf(halfFromFloat(-0.125f * 1.1f)));
+}
+
+TEST(ScaleRows, OverflowIsAnError) {
+  QuantizedTensor tensor = quantized({1.0f, 8.0f}, 2, "int4-g0");
+  EXPECT_EQ(llvm::toString(scaleRows(tensor, {1.0f, 1e6f})),
+            "a scale of row 1 overflows fp16 when multiplied by 1000000.00");
+}
+
+TEST(ScaleRows, NotIfScalesArePowersOfTwo) {
+  EXPECT_FALSE(hasScalableRows(*parseScheme("mxfp4")));
+  EXPECT_TRUE(hasScalableRows(*parseScheme("nvfp4")));
+  EXPECT_TRUE(hasScalableRows(*parseScheme("fp8-e4m3-g64")));
+}

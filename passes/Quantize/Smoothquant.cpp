@@ -1,4 +1,4 @@
-//===- SmoothQuant.cpp - moves outliers of activations into weights -------===//
+//===- Smoothquant.cpp - moves outliers of activations into weights -------===//
 //
 // Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -20,12 +20,12 @@ using namespace mlir;
 using namespace lqc;
 
 namespace {
-struct SmoothQuantPass
-    : public lqc::impl::SmoothQuantPassBase<SmoothQuantPass> {
-  using SmoothQuantPassBase::SmoothQuantPassBase;
-  explicit SmoothQuantPass(SearchContext &search) : given(&search) {}
-  SmoothQuantPass(const SmoothQuantPass &other)
-      : SmoothQuantPassBase(other), given(other.given) {}
+struct SmoothquantPass
+    : public lqc::impl::SmoothquantPassBase<SmoothquantPass> {
+  using SmoothquantPassBase::SmoothquantPassBase;
+  explicit SmoothquantPass(SearchContext &search) : given(&search) {}
+  SmoothquantPass(const SmoothquantPass &other)
+      : SmoothquantPassBase(other), given(other.given) {}
 
   void runOnOperation() override {
     llvm::Error error =
@@ -53,7 +53,7 @@ static double peakOf(ArrayRef<float> values) {
   return sum > 0 ? most * double(values.size()) / sum : 1;
 }
 
-llvm::Error SmoothQuantPass::scaleAll(SearchContext &search) {
+llvm::Error SmoothquantPass::scaleAll(SearchContext &search) {
   if (!(strength >= 0 && strength <= 1))
     return makeError("strength must be from 0 to 1, got: {0}",
                      double(strength));
@@ -79,6 +79,6 @@ llvm::Error SmoothQuantPass::scaleAll(SearchContext &search) {
   return scaleInputs(getOperation(), search, "lqc-smoothquant", choose);
 }
 
-std::unique_ptr<Pass> lqc::createSmoothQuantPass(SearchContext &search) {
-  return std::make_unique<SmoothQuantPass>(search);
+std::unique_ptr<Pass> lqc::createSmoothquantPass(SearchContext &search) {
+  return std::make_unique<SmoothquantPass>(search);
 }
