@@ -6,7 +6,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Driver/Calibration.h"
+#include "lib/Driver/CalibrationParts.h"
+#include "lqc/Import/Safetensors/Checkpoint.h"
 #include "lqc/Support/Error.h"
+#include "lqc/Support/Hash.h"
 #include "lqc/Support/OutputFile.h"
 #include "lqc/Support/Parallel.h"
 #include "lqc/Support/Progress.h"
@@ -31,9 +34,13 @@ public:
 private:
   llvm::Error checkOptions();
   llvm::Error load();
+  uint64_t findLinears();
+  llvm::Error openParts(const CalibrationWindows &windows);
+  llvm::Error addInput(const CalibrationStage &stage,
+                       const InputStatistics &measured);
   llvm::Error measure();
   bool keepsHessian(const CalibrationStage &stage) const;
-  void report() const;
+  llvm::Error report() const;
 
   const CalibrateOptions &options;
   llvm::raw_ostream &out;
@@ -41,7 +48,9 @@ private:
   CalibrationPlan plan;
   std::optional<llvm::GlobPattern> hessians;
   Model model;
-  StatisticsTable table;
+  llvm::StringMap<uint64_t> bytes; ///< of each weight that is measured
+  std::optional<CalibrationParts> parts;
+  int64_t tokens = 0;
 };
 } // namespace
 
@@ -92,17 +101,8 @@ bool Calibrator::keepsHessian(const CalibrationStage &stage) const {
          });
 }
 
-llvm::Error Calibrator::measure() {
-  llvm::Expected<CalibrationWindows> windows =
-      readWindows(model, plan, options.model);
-  if (!windows)
-    return windows.takeError();
-  WeightStore store(*model.module, model.root, session.threads());
-  CalibrationOptions calibration;
-  calibration.threads =
-      session.threads() ? session.threads() : hardwareThreads();
-  calibration.withGram = hessians.has_value();
-  llvm::StringMap<uint64_t> bytes;
+/// Bytes of each weight that is to be measured, and of all of them.
+uint64_t Calibrator::findLinears() {
   uint64_t total = 0;
   (*model.module)->walk([&](LinearOp linear) {
     GetWeightOp read = linear.getWeight().getDefiningOp<GetWeightOp>();
@@ -111,38 +111,80 @@ llvm::Error Calibrator::measure() {
     bytes[read.getWeight()] = weightBytes(linear.getWeight().getType());
     total += bytes[read.getWeight()];
   });
-  Progress progress("calibrate", total);
-  table.model = fingerprintOf(*model.module);
+  return total;
+}
+
+llvm::Error Calibrator::openParts(const CalibrationWindows &windows) {
+  ContentHasher hasher;
+  const char *tokens = reinterpret_cast<const char *>(windows.tokens.data());
+  hasher.update(ArrayRef(tokens, windows.tokens.size() * sizeof(int32_t)));
+  CalibrationRecord record{hasher.digits(), windows.count, windows.length,
+                           plan.seed, options.keepHessians};
+  llvm::Expected<CalibrationParts> opened = CalibrationParts::open(
+      options.output, fingerprintOf(*model.module), std::move(record));
+  if (!opened)
+    return opened.takeError();
+  parts.emplace(std::move(*opened));
+  if (parts->count())
+    out << "going on behind " << parts->count()
+        << " inputs of an earlier run\n";
+  return llvm::Error::success();
+}
+
+llvm::Error Calibrator::addInput(const CalibrationStage &stage,
+                                 const InputStatistics &measured) {
+  if (keepsHessian(stage))
+    return parts->add(measured, stage.linears);
+  InputStatistics kept = measured;
+  kept.gram.clear();
+  return parts->add(kept, stage.linears);
+}
+
+llvm::Error Calibrator::measure() {
+  llvm::Expected<CalibrationWindows> windows =
+      readWindows(model, plan, options.model);
+  if (!windows)
+    return windows.takeError();
+  tokens = windows->count * windows->length;
+  if (llvm::Error error = openParts(*windows))
+    return error;
+  WeightStore store(*model.module, model.root, session.threads());
+  CalibrationOptions calibration;
+  calibration.threads =
+      session.threads() ? session.threads() : hardwareThreads();
+  calibration.withGram = hessians.has_value();
+  Progress progress("calibrate", findLinears());
+  for (const auto &entry : bytes)
+    if (parts->contains(entry.first()))
+      progress.advance(entry.second);
   auto work = [&](const CalibrationStage &stage, StatisticsSource &,
                   const InputStatistics &measured) {
     progress.setItem(stage.input);
-    InputStatistics kept = measured;
-    if (!keepsHessian(stage))
-      kept.gram.clear();
-    table.inputs.emplace(stage.input, std::move(kept));
-    for (const std::string &linear : stage.linears) {
-      table.readers[linear] = stage.input;
+    llvm::Error error = addInput(stage, measured);
+    for (const std::string &linear : stage.linears)
       progress.advance(bytes.lookup(linear));
-    }
-    return llvm::Error::success();
+    return error;
   };
   return walkStages(
       *model.module, store, *windows, calibration,
-      [&](StringRef linear) { return bytes.contains(linear); }, work);
+      [&](StringRef linear) {
+        return bytes.contains(linear) && !parts->contains(linear);
+      },
+      work);
 }
-
-void Calibrator::report() const {
-  int64_t hessianCount = llvm::count_if(table.inputs, [](const auto &input) {
-    return !input.second.gram.empty();
-  });
-  int64_t tokens =
-      table.inputs.empty() ? 0 : table.inputs.begin()->second.tokens;
-  uint64_t size = 0;
-  (void)llvm::sys::fs::file_size(options.output, size);
-  out << "wrote " << options.output << " (" << table.inputs.size()
-      << " inputs of " << table.readers.size() << " linears, " << hessianCount
-      << " with Hessians, " << tokens << " tokens, " << formatBytes(size)
-      << ")\n";
+llvm::Error Calibrator::report() const {
+  llvm::Expected<Checkpoint> file = Checkpoint::open(options.output);
+  if (!file)
+    return file.takeError();
+  int64_t hessianCount =
+      llvm::count_if(file->tensors(), [](const auto &tensor) {
+        return StringRef(tensor.name).ends_with(".gram");
+      });
+  out << "wrote " << options.output << " (" << parts->count() << " inputs of "
+      << bytes.size() << " linears, " << hessianCount << " with Hessians, "
+      << tokens << " tokens, "
+      << formatBytes(file->files().front().contents.bytes().size()) << ")\n";
+  return llvm::Error::success();
 }
 
 llvm::Error Calibrator::run() {
@@ -150,12 +192,14 @@ llvm::Error Calibrator::run() {
     return error;
   if (llvm::Error error = load())
     return error;
-  if (llvm::Error error = measure())
+  if (llvm::Error error = measure()) {
+    if (parts)
+      parts->remove();
     return error;
-  if (llvm::Error error = writeStatistics(table, options.output))
+  }
+  if (llvm::Error error = parts->finish())
     return error;
-  report();
-  return llvm::Error::success();
+  return report();
 }
 
 llvm::Error lqc::calibrate(const CalibrateOptions &options,

@@ -8,12 +8,14 @@
 #include "lib/Driver/Facts.h"
 #include "lib/Driver/Model.h"
 #include "lqc/Import/Safetensors/Checkpoint.h"
+#include "lqc/Statistics/Statistics.h"
 #include "lqc/Support/Error.h"
 #include "lqc/Support/Json.h"
 #include "lqc/Support/Table.h"
 #include "lqc/Target/Link/PayloadWriter.h"
 
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
@@ -219,11 +221,96 @@ static std::string shapeText(ArrayRef<int64_t> shape) {
   return text.empty() ? "scalar" : text;
 }
 
+namespace {
+/// The summary of one input of linears.
+struct InputSummary {
+  explicit InputSummary(const InputStatistics &input);
+
+  double meanAbs = 0; ///< over channels
+  float maxAbs = 0;
+  double peak = 1;    ///< largest channel maximum, over their mean
+  int64_t unseen = 0; ///< channels that were never anything but zero
+};
+} // namespace
+
+InputSummary::InputSummary(const InputStatistics &input) {
+  double sumOfMaxima = 0;
+  for (int64_t c = 0; c < input.columns; ++c) {
+    meanAbs += input.sumAbs[c] / double(input.tokens * input.columns);
+    maxAbs = std::max(maxAbs, input.maxAbs[c]);
+    sumOfMaxima += input.maxAbs[c];
+    unseen += input.maxAbs[c] == 0;
+  }
+  if (sumOfMaxima > 0)
+    peak = maxAbs * double(input.columns) / sumOfMaxima;
+}
+
+static void printStatistics(const StatisticsTable &table,
+                            llvm::raw_ostream &out) {
+  const CalibrationRecord &calibration = table.calibration;
+  out << "statistics:  " << table.inputs.size() << " inputs of "
+      << table.readers.size() << " linears\n"
+      << "model:       " << table.model << "\n"
+      << "calibration: " << calibration.samples << " windows of "
+      << calibration.length << " tokens, seed " << calibration.seed << ", text "
+      << calibration.text << "\n\n";
+  Table rows({"input", "channels", "tokens", "mean |x|", "max |x|", "peak",
+              "unseen", "Hessian"});
+  for (const auto &[name, input] : table.inputs) {
+    InputSummary summary(input);
+    rows.addRow({name, std::to_string(input.columns),
+                 std::to_string(input.tokens), formatFixed(summary.meanAbs, 4),
+                 formatFixed(summary.maxAbs, 3), formatFixed(summary.peak, 1),
+                 std::to_string(summary.unseen),
+                 input.gram.empty() ? "-" : "kept"});
+  }
+  rows.print(out);
+  out << "\npeak: the largest channel's maximum over the mean of all; outliers "
+         "have a high one\n";
+}
+
+static json::Object statisticsJson(const StatisticsTable &table) {
+  json::Array inputs;
+  for (const auto &[name, input] : table.inputs) {
+    InputSummary summary(input);
+    inputs.push_back(json::Object{{"input", json::fixUTF8(name)},
+                                  {"channels", input.columns},
+                                  {"tokens", input.tokens},
+                                  {"mean_abs", summary.meanAbs},
+                                  {"max_abs", summary.maxAbs},
+                                  {"peak", summary.peak},
+                                  {"unseen", summary.unseen},
+                                  {"hessian", !input.gram.empty()}});
+  }
+  const CalibrationRecord &calibration = table.calibration;
+  return json::Object{{"model", json::fixUTF8(table.model)},
+                      {"text", json::fixUTF8(calibration.text)},
+                      {"samples", calibration.samples},
+                      {"length", calibration.length},
+                      {"seed", calibration.seed},
+                      {"linears", int64_t(table.readers.size())},
+                      {"inputs", std::move(inputs)}};
+}
+
+static llvm::Error inspectStatistics(const InspectOptions &options,
+                                     llvm::raw_ostream &out) {
+  llvm::Expected<StatisticsTable> table = readStatistics(options.path);
+  if (!table)
+    return table.takeError();
+  if (options.json)
+    printJson(statisticsJson(*table), out);
+  else
+    printStatistics(*table, out);
+  return llvm::Error::success();
+}
+
 static llvm::Error inspectSafetensors(const InspectOptions &options,
                                       llvm::raw_ostream &out) {
   llvm::Expected<Checkpoint> checkpoint = Checkpoint::open(options.path);
   if (!checkpoint)
     return checkpoint.takeError();
+  if (isStatistics(checkpoint->files().front().metadata))
+    return inspectStatistics(options, out);
   uint64_t elements = 0, bytes = 0;
   json::Array tensors;
   Table table({"tensor", "dtype", "shape", "size"});
@@ -277,6 +364,14 @@ static llvm::Error inspectExecutable(const InspectOptions &options,
   return llvm::Error::success();
 }
 
+/// Whether a file begins as safetensors do, whatever it is called.
+static bool looksLikeSafetensors(StringRef path) {
+  auto file = llvm::MemoryBuffer::getFileSlice(path, /*MapSize=*/9,
+                                               /*Offset=*/0);
+  return file && (*file)->getBufferSize() == 9 &&
+         (*file)->getBuffer().back() == '{';
+}
+
 llvm::Error lqc::inspect(const InspectOptions &options,
                          llvm::raw_ostream &out) {
   llvm::sys::fs::file_status status;
@@ -288,7 +383,8 @@ llvm::Error lqc::inspect(const InspectOptions &options,
   if (llvm::sys::fs::is_directory(status) || ending == ".mlir" ||
       ending == ".mlirbc")
     return inspectModel(options, out);
-  if (ending == ".safetensors" || ending == ".lqcw")
+  if (ending == ".safetensors" || ending == ".lqcw" ||
+      looksLikeSafetensors(options.path))
     return inspectSafetensors(options, out);
   return inspectExecutable(options, out);
 }

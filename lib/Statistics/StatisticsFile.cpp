@@ -23,76 +23,91 @@ static constexpr llvm::StringLiteral kVersionKey = "lqc.statistics";
 static constexpr llvm::StringLiteral kVersion = "1";
 static constexpr llvm::StringLiteral kModelKey = "model";
 static constexpr llvm::StringLiteral kReadersKey = "readers";
+static constexpr llvm::StringLiteral kTextKey = "text";
+static constexpr llvm::StringLiteral kHessiansKey = "hessians";
 
 //===----------------------------------------------------------------------===//
 // Writing
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// Collects the header and writes the tensors behind it.
-class TableWriter {
+/// The header of a file, and where it puts the next tensor.
+class HeaderBuilder {
 public:
-  explicit TableWriter(const StatisticsTable &table) : table(table) {}
-  void write(llvm::raw_ostream &out);
+  void add(llvm::StringRef name, llvm::StringRef dtype,
+           llvm::ArrayRef<int64_t> shape, uint64_t bytes) {
+    header[name.str()] =
+        json::Object{{"dtype", dtype},
+                     {"shape", json::Array(shape)},
+                     {"data_offsets",
+                      json::Array{int64_t(offset), int64_t(offset + bytes)}}};
+    offset += bytes;
+  }
+  /// The length and the header, padded to whole words.
+  void write(json::Object metadata, llvm::raw_ostream &out);
 
 private:
-  void plan(const std::string &name, llvm::StringRef dtype, json::Array shape,
-            uint64_t bytes);
-  static std::vector<float> means(llvm::ArrayRef<double> sums, int64_t tokens);
-
-  const StatisticsTable &table;
   json::Object header;
   uint64_t offset = 0;
 };
 } // namespace
 
-void TableWriter::plan(const std::string &name, llvm::StringRef dtype,
-                       json::Array shape, uint64_t bytes) {
-  header[name] = json::Object{
-      {"dtype", dtype},
-      {"shape", std::move(shape)},
-      {"data_offsets", json::Array{int64_t(offset), int64_t(offset + bytes)}}};
-  offset += bytes;
+static void writeWord(uint64_t word, llvm::raw_ostream &out) {
+  char bytes[8];
+  llvm::support::endian::write64le(bytes, word);
+  out.write(bytes, sizeof(bytes));
 }
 
-std::vector<float> TableWriter::means(llvm::ArrayRef<double> sums,
-                                      int64_t tokens) {
+void HeaderBuilder::write(json::Object metadata, llvm::raw_ostream &out) {
+  header["__metadata__"] = std::move(metadata);
+  std::string text = llvm::formatv("{0}", json::Value(std::move(header)));
+  text.resize(llvm::alignTo(text.size(), 8), ' ');
+  writeWord(text.size(), out);
+  out << text;
+}
+
+static json::Object
+metadataOf(llvm::StringRef model, const CalibrationRecord &calibration,
+           const std::map<std::string, std::string> &readers) {
+  json::Object inputs;
+  for (const auto &[weight, input] : readers)
+    inputs[weight] = input;
+  return json::Object{
+      {kVersionKey, kVersion},
+      {kModelKey, model},
+      {kTextKey, calibration.text},
+      {"samples", std::to_string(calibration.samples)},
+      {"length", std::to_string(calibration.length)},
+      {"seed", std::to_string(calibration.seed)},
+      {kHessiansKey, calibration.hessians},
+      {kReadersKey,
+       llvm::formatv("{0}", json::Value(std::move(inputs))).str()}};
+}
+
+static std::vector<float> means(llvm::ArrayRef<double> sums, int64_t tokens) {
   std::vector<float> result;
   for (double sum : sums)
     result.push_back(float(tokens ? sum / double(tokens) : 0));
   return result;
 }
 
-void TableWriter::write(llvm::raw_ostream &out) {
-  json::Object readers;
-  for (const auto &[weight, input] : table.readers)
-    readers[weight] = input;
-  header["__metadata__"] = json::Object{
-      {kVersionKey, kVersion},
-      {kModelKey, table.model},
-      {kReadersKey,
-       llvm::formatv("{0}", json::Value(std::move(readers))).str()}};
+static void writeTable(const StatisticsTable &table, llvm::raw_ostream &out) {
+  HeaderBuilder header;
   for (const auto &[name, input] : table.inputs) {
     int64_t columns = input.columns;
-    plan(name + ".tokens", "I64", json::Array{1}, 8);
+    header.add(name + ".tokens", "I64", {1}, 8);
     for (const char *part : {".mean_abs", ".max_abs", ".mean_square"})
-      plan(name + part, "F32", json::Array{columns}, 4 * columns);
+      header.add(name + part, "F32", {columns}, 4 * columns);
     if (!input.gram.empty())
-      plan(name + ".gram", "F32", json::Array{columns, columns},
-           4 * columns * columns);
+      header.add(name + ".gram", "F32", {columns, columns},
+                 4 * columns * columns);
   }
-  std::string text = llvm::formatv("{0}", json::Value(std::move(header)));
-  text.resize(llvm::alignTo(text.size(), 8), ' ');
-  char length[8];
-  llvm::support::endian::write64le(length, text.size());
-  out.write(length, sizeof(length));
-  out << text;
+  header.write(metadataOf(table.model, table.calibration, table.readers), out);
   auto writeFloats = [&](llvm::ArrayRef<float> values) {
     out.write(reinterpret_cast<const char *>(values.data()), 4 * values.size());
   };
   for (const auto &[name, input] : table.inputs) {
-    llvm::support::endian::write64le(length, input.tokens);
-    out.write(length, sizeof(length));
+    writeWord(input.tokens, out);
     writeFloats(means(input.sumAbs, input.tokens));
     writeFloats(input.maxAbs);
     writeFloats(means(input.sumSquare, input.tokens));
@@ -103,7 +118,7 @@ void TableWriter::write(llvm::raw_ostream &out) {
 llvm::Error lqc::writeStatistics(const StatisticsTable &table,
                                  llvm::StringRef path) {
   return writeOutputFile(
-      path, [&](llvm::raw_ostream &out) { TableWriter(table).write(out); });
+      path, [&](llvm::raw_ostream &out) { writeTable(table, out); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -116,10 +131,14 @@ class TableReader {
 public:
   TableReader(const Checkpoint &file, llvm::StringRef path)
       : file(file), path(path) {}
+  /// All but the inputs.
+  llvm::Expected<StatisticsTable> readHead();
   llvm::Expected<StatisticsTable> read();
 
 private:
   llvm::Error readMetadata();
+  llvm::Error readCalibration();
+  llvm::StringRef metadata(llvm::StringRef key) const;
   llvm::Error readReaders(llvm::StringRef text);
   llvm::Error readInput(const std::string &name);
   llvm::Expected<std::vector<float>> floats(const std::string &name,
@@ -149,20 +168,38 @@ llvm::Error TableReader::readReaders(llvm::StringRef text) {
   return llvm::Error::success();
 }
 
+llvm::StringRef TableReader::metadata(llvm::StringRef key) const {
+  const std::map<std::string, std::string> &all = file.files().front().metadata;
+  auto found = all.find(key.str());
+  return found == all.end() ? llvm::StringRef()
+                            : llvm::StringRef(found->second);
+}
+
+/// What a file of an older version does not say stays empty.
+llvm::Error TableReader::readCalibration() {
+  CalibrationRecord &record = table.calibration;
+  record.text = metadata(kTextKey).str();
+  record.hessians = metadata(kHessiansKey).str();
+  for (auto [key, number] :
+       {std::pair("samples", &record.samples),
+        std::pair("length", &record.length), std::pair("seed", &record.seed)}) {
+    llvm::StringRef text = metadata(key);
+    if (!text.empty() && text.getAsInteger(10, *number))
+      return makeError("{0}: metadata {1} must be a number, got: {2}", path,
+                       key, quote(text));
+  }
+  return llvm::Error::success();
+}
+
 llvm::Error TableReader::readMetadata() {
-  const std::map<std::string, std::string> &metadata =
-      file.files().front().metadata;
-  auto find = [&](llvm::StringRef key) -> llvm::StringRef {
-    auto found = metadata.find(key.str());
-    return found == metadata.end() ? llvm::StringRef()
-                                   : llvm::StringRef(found->second);
-  };
-  if (find(kVersionKey) != kVersion)
+  if (!isStatistics(file.files().front().metadata))
     return makeError("{0}: must be a file of lqc calibrate (metadata {1} = "
                      "{2}), got: {3}",
-                     path, kVersionKey, kVersion, quote(find(kVersionKey)));
-  table.model = find(kModelKey).str();
-  return readReaders(find(kReadersKey));
+                     path, kVersionKey, kVersion, quote(metadata(kVersionKey)));
+  table.model = metadata(kModelKey).str();
+  if (llvm::Error error = readCalibration())
+    return error;
+  return readReaders(metadata(kReadersKey));
 }
 
 llvm::Expected<std::vector<float>>
@@ -232,6 +269,12 @@ llvm::Error TableReader::readInput(const std::string &name) {
   return llvm::Error::success();
 }
 
+llvm::Expected<StatisticsTable> TableReader::readHead() {
+  if (llvm::Error error = readMetadata())
+    return std::move(error);
+  return std::move(table);
+}
+
 llvm::Expected<StatisticsTable> TableReader::read() {
   if (llvm::Error error = readMetadata())
     return std::move(error);
@@ -242,11 +285,53 @@ llvm::Expected<StatisticsTable> TableReader::read() {
   return std::move(table);
 }
 
+bool lqc::isStatistics(const std::map<std::string, std::string> &metadata) {
+  auto found = metadata.find(kVersionKey.str());
+  return found != metadata.end() && found->second == kVersion;
+}
+
 llvm::Expected<StatisticsTable> lqc::readStatistics(llvm::StringRef path) {
   llvm::Expected<Checkpoint> file = Checkpoint::open(path);
   if (!file)
     return file.takeError();
   return TableReader(*file, path).read();
+}
+
+//===----------------------------------------------------------------------===//
+// Merging
+//===----------------------------------------------------------------------===//
+
+llvm::Error lqc::mergeStatistics(llvm::ArrayRef<std::string> parts,
+                                 llvm::StringRef path) {
+  std::vector<Checkpoint> files;
+  StatisticsTable whole;
+  HeaderBuilder header;
+  for (const std::string &part : parts) {
+    llvm::Expected<Checkpoint> file = Checkpoint::open(part);
+    if (!file)
+      return file.takeError();
+    files.push_back(std::move(*file));
+    llvm::Expected<StatisticsTable> table =
+        TableReader(files.back(), part).readHead();
+    if (!table)
+      return table.takeError();
+    whole.model = table->model;
+    whole.calibration = table->calibration;
+    whole.readers.insert(table->readers.begin(), table->readers.end());
+    for (const CheckpointTensor &tensor : files.back().tensors())
+      header.add(tensor.name, storageTypeName(tensor.type), tensor.shape,
+                 tensor.bytes);
+  }
+  return writeOutputFile(path, [&](llvm::raw_ostream &out) {
+    header.write(metadataOf(whole.model, whole.calibration, whole.readers),
+                 out);
+    for (const Checkpoint &file : files)
+      for (const CheckpointTensor &tensor : file.tensors()) {
+        llvm::ArrayRef<char> bytes = file.bytesOf(tensor);
+        out.write(bytes.data(), bytes.size());
+        file.dropPages(tensor);
+      }
+  });
 }
 
 //===----------------------------------------------------------------------===//

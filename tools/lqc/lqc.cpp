@@ -75,6 +75,7 @@ examples:
   lqc inspect ./model                memory at each scheme, bits per weight
   lqc inspect ./model/model.safetensors
   lqc inspect ./tiny --json
+  lqc inspect stats.safetensors      what lqc calibrate has seen: outliers, unseen channels
 )";
 
 static constexpr const char *kInterpretExamples = R"(
@@ -89,6 +90,9 @@ static constexpr const char *kCalibrateExamples = R"(
 Statistics are of the model as it is stored. lqc compile --calibrate measures by
 itself, layer by layer, what the quantized model really does, which is better; a
 file is for passes in lqc-opt and for trying many methods on one measurement.
+
+A run that was stopped leaves what it has in OUTPUT.parts; the same command goes on
+from there.
 
 examples:
   lqc calibrate ./model --text train.txt -o stats.safetensors

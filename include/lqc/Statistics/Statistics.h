@@ -28,6 +28,7 @@
 
 #include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace lqc {
@@ -90,6 +91,19 @@ std::string fingerprintOf(mlir::ModuleOp module);
 // Files
 //===----------------------------------------------------------------------===//
 
+/// What statistics were taken on.
+struct CalibrationRecord {
+  std::string text; ///< hash of the token ids that were run
+  int64_t samples = 0, length = 0, seed = 0;
+  std::string hessians; ///< glob of the linears whose input's XX^T was kept
+
+  bool operator==(const CalibrationRecord &other) const {
+    return std::tie(text, samples, length, seed, hessians) ==
+           std::tie(other.text, other.samples, other.length, other.seed,
+                    other.hessians);
+  }
+};
+
 /// The statistics of a model's inputs, as a file holds them: safetensors with
 ///
 ///   INPUT.tokens       I64 [1]     tokens seen
@@ -98,10 +112,13 @@ std::string fingerprintOf(mlir::ModuleOp module);
 ///   INPUT.mean_square  F32 [K]     mean x^2
 ///   INPUT.gram         F32 [K, K]  sum of x x^T, if it was kept
 ///
-/// and the metadata `lqc.statistics` = "1", `model` = fingerprintOf, and
-/// `readers` = {"WEIGHT": "INPUT", ...} as JSON.
+/// and the metadata `lqc.statistics` = "1", `model` = fingerprintOf, `text`,
+/// `samples`, `length`, `seed` and `hessians` of the calibration, and `readers`
+/// =
+/// {"WEIGHT": "INPUT", ...} as JSON.
 struct StatisticsTable {
   std::string model; ///< fingerprint
+  CalibrationRecord calibration;
   std::map<std::string, InputStatistics> inputs;
   std::map<std::string, std::string> readers; ///< weight -> input
 };
@@ -109,6 +126,14 @@ struct StatisticsTable {
 /// Writes the file; it appears whole or not at all. Errors: "PATH: cannot
 /// write: reason".
 llvm::Error writeStatistics(const StatisticsTable &table, llvm::StringRef path);
+
+/// Writes one file of the inputs of several, which must be of the same model
+/// and calibration. Not more than one input is held in memory.
+llvm::Error mergeStatistics(llvm::ArrayRef<std::string> parts,
+                            llvm::StringRef path);
+
+/// Whether a safetensors file says that it holds statistics.
+bool isStatistics(const std::map<std::string, std::string> &metadata);
 
 /// Reads it back. Errors are one line, for whatever is wrong with the file.
 llvm::Expected<StatisticsTable> readStatistics(llvm::StringRef path);
