@@ -51,6 +51,10 @@ lqc::planCalibration(const CalibrationTextOptions &options) {
   return plan;
 }
 
+/// Below this a text is worth a warning: fewer tokens than a small model has
+/// channels.
+static constexpr int64_t kFewTokens = 512;
+
 llvm::Expected<CalibrationWindows> lqc::readWindows(const Model &model,
                                                     const CalibrationPlan &plan,
                                                     StringRef name) {
@@ -79,6 +83,11 @@ llvm::Expected<CalibrationWindows> lqc::readWindows(const Model &model,
       drawWindows(tokens, plan.samples, length, uint64_t(plan.seed));
   if (!windows)
     return prefixError(plan.text, windows.takeError());
+  if (windows->count * windows->length < kFewTokens)
+    llvm::errs() << "lqc: warning: " << plan.text << ": "
+                 << windows->count * windows->length
+                 << " tokens are few to calibrate on: 10000 and more give "
+                    "better codes\n";
   return windows;
 }
 
