@@ -15,6 +15,8 @@
 
 using namespace lqc;
 
+static constexpr llvm::StringLiteral kPartEnding = ".safetensors";
+
 llvm::Expected<CalibrationParts>
 CalibrationParts::open(llvm::StringRef output, std::string model,
                        CalibrationRecord record) {
@@ -27,7 +29,7 @@ CalibrationParts::open(llvm::StringRef output, std::string model,
   std::error_code code;
   for (llvm::sys::fs::directory_iterator file(parts.folder, code), end;
        !code && file != end; file.increment(code))
-    if (llvm::sys::path::extension(file->path()) == ".safetensors")
+    if (llvm::sys::path::extension(file->path()) == kPartEnding)
       found.push_back(file->path());
   llvm::sort(found);
   for (const std::string &file : found)
@@ -62,7 +64,7 @@ llvm::Error CalibrationParts::add(const InputStatistics &input,
   }
   llvm::SmallString<128> path(folder);
   llvm::sys::path::append(
-      path, llvm::formatv("{0,0+6}.safetensors", files.size()).str());
+      path, llvm::formatv("{0,0+6}{1}", files.size(), kPartEnding).str());
   files.push_back(std::string(path));
   return writeStatistics(table, path);
 }
@@ -75,8 +77,12 @@ llvm::Error CalibrationParts::finish() {
 }
 
 void CalibrationParts::remove() {
-  for (const std::string &file : files)
-    llvm::sys::fs::remove(file);
+  // Also what a run that was killed had half written.
+  std::error_code code;
+  for (llvm::sys::fs::directory_iterator file(folder, code), end;
+       !code && file != end; file.increment(code))
+    if (llvm::sys::path::filename(file->path()).contains(kPartEnding))
+      llvm::sys::fs::remove(file->path());
   // If something else is in it, it stays.
   llvm::sys::fs::remove(folder);
 }
