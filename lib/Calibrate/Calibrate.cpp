@@ -83,18 +83,19 @@ void LiveStatistics::measureDrift(const Stage &same, ModelRunner &reference) {
   if (stage.residual)
     outputs = cast<RankedTensorType>(stage.residual.getType()).getDimSize(1);
   statistics.residual.resize(outputs * columns);
-  for (int64_t window = 0; window < windows.count; ++window) {
-    ArrayRef<float> rows = runner.rows(stage.input, window);
-    addProduct(reference.rows(same.input, window), columns, rows, columns,
-               windows.length, statistics.drift, options.threads);
-    if (!outputs)
-      continue;
-    std::vector<float> difference = reference.rows(same.residual, window).vec();
-    for (auto [wanted, now] :
-         llvm::zip(difference, runner.rows(stage.residual, window)))
+  auto addDifference = [&](Value there, Value here, int64_t width,
+                           int64_t window, std::vector<float> &moments) {
+    std::vector<float> difference = reference.rows(there, window).vec();
+    for (auto [wanted, now] : llvm::zip(difference, runner.rows(here, window)))
       wanted -= now;
-    addProduct(difference, outputs, rows, columns, windows.length,
-               statistics.residual, options.threads);
+    addProduct(difference, width, runner.rows(stage.input, window), columns,
+               windows.length, moments, Precision::BFloat, options.threads);
+  };
+  for (int64_t window = 0; window < windows.count; ++window) {
+    addDifference(same.input, stage.input, columns, window, statistics.drift);
+    if (outputs)
+      addDifference(same.residual, stage.residual, outputs, window,
+                    statistics.residual);
   }
 }
 

@@ -125,7 +125,7 @@ AwqSearch::blockError(const RowSample &sample, int64_t first,
   for (int64_t i = 0; i < count * columns; ++i)
     work[i] = work[i] / scales[input.sources[i % columns]] - weights[i];
   std::vector<float> product(work.size());
-  subtractProduct(work, count, columns, input.gram, columns, /*from=*/0,
+  subtractProduct(work, count, columns, input.gram, columns, {0, columns},
                   product);
   double sum = 0;
   for (size_t i = 0; i < work.size(); ++i)

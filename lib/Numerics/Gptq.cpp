@@ -8,6 +8,7 @@
 #include "lqc/Numerics/Gptq.h"
 
 #include "lib/Numerics/GroupDescent.h"
+#include "lib/Numerics/Product.h"
 #include "lqc/Numerics/Dense.h"
 #include "lqc/Support/Error.h"
 #include "lqc/Support/Parallel.h"
@@ -19,112 +20,120 @@ using namespace lqc;
 /// Columns between two updates of all that follow.
 static constexpr int64_t kBlockColumns = 128;
 /// Rows that share one product of the update.
-static constexpr int64_t kBlockRows = 64;
+static constexpr int64_t kBlockRows = 256;
 /// How often the damping may grow tenfold.
 static constexpr int kDampingTries = 4;
 
-namespace {
-/// One matrix on its way.
-class Rounder {
-public:
-  Rounder(int64_t columns, const InputMoments &moments,
-          const GptqOptions &options, QuantizedTensor &result)
-      : columns(columns), moments(moments), options(options), result(result) {}
+//===----------------------------------------------------------------------===//
+// The Hessian
+//===----------------------------------------------------------------------===//
 
-  /// Prepares what all rows share, and the weights that are to be rounded.
-  llvm::Error prepare(llvm::ArrayRef<float> weights);
-  /// Rounds rows [first, first + count); adds to `squaredError`.
-  llvm::Error roundRows(int64_t first, int64_t count,
-                        double &squaredError) const;
-
-private:
-  llvm::Error factorise();
-  llvm::Error correctDrift();
-  void roundInOrder(llvm::MutableArrayRef<float> work, int64_t first,
-                    llvm::ArrayRef<RowGrid> grids) const;
-
-  const int64_t columns;
-  const InputMoments &moments;
-  const GptqOptions &options;
-  QuantizedTensor &result;
-  std::vector<float> target;     ///< (rows, columns): what is rounded
-  std::vector<float> hessian;    ///< (columns, columns), damped
-  std::vector<int64_t> order;    ///< column of each place
-  std::vector<float> importance; ///< (columns): H_ii
-  std::vector<float> upper;      ///< U, in that order
-};
-} // namespace
-
-/// Damps the Hessian, more and more until it can be factorised.
-llvm::Error Rounder::factorise() {
+/// The damped Hessian; a channel that was never seen may do anything.
+static void damp(llvm::ArrayRef<float> gram, double damping,
+                 HessianFactor &factor) {
+  const int64_t columns = factor.columns();
   double mean = 0;
-  for (float x : importance)
+  for (float x : factor.importance)
     mean += double(x) / double(columns);
+  factor.hessian.assign(gram.begin(), gram.end());
+  for (int64_t i = 0; i < columns; ++i) {
+    float &x = factor.hessian[i * columns + i];
+    x = x == 0 ? 1 : float(x + damping * mean);
+  }
+}
+
+llvm::Expected<HessianFactor> lqc::factorise(llvm::ArrayRef<float> gram,
+                                             int64_t columns,
+                                             const GptqOptions &options) {
+  HessianFactor factor;
+  factor.importance.resize(columns);
+  for (int64_t i = 0; i < columns; ++i)
+    factor.importance[i] = gram[i * columns + i];
+  factor.order.resize(columns);
+  std::iota(factor.order.begin(), factor.order.end(), 0);
+  if (options.activationOrder)
+    llvm::sort(factor.order, [&](int64_t a, int64_t b) {
+      float x = factor.importance[a], y = factor.importance[b];
+      return x != y ? x > y : a < b;
+    });
+  factor.upper.resize(columns * columns);
   double damping = options.damping;
   for (int round = 0; round < kDampingTries; ++round, damping *= 10) {
-    hessian.assign(moments.gram.begin(), moments.gram.end());
-    for (int64_t i = 0; i < columns; ++i) {
-      float &x = hessian[i * columns + i];
-      // A channel that was never seen: anything will do.
-      x = x == 0 ? 1 : float(x + damping * mean);
-    }
-    std::vector<float> ordered(columns * columns);
-    for (int64_t i = 0; i < columns; ++i)
-      for (int64_t j = 0; j < columns; ++j)
-        ordered[i * columns + j] = hessian[order[i] * columns + order[j]];
-    upper = inverseCholesky(std::move(ordered), columns);
-    if (!upper.empty())
-      return llvm::Error::success();
+    damp(gram, damping, factor);
+    parallelFor(0, columns, options.threads, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        for (int64_t j = 0; j < columns; ++j)
+          factor.upper[i * columns + j] =
+              factor.hessian[factor.order[i] * columns + factor.order[j]];
+    });
+    if (inverseCholesky(factor.upper, columns, options.threads))
+      return factor;
   }
   return makeError("the Hessian must be positive definite, and is not even "
                    "with a damping of {0}",
                    damping / 10);
 }
 
-/// target += (target (D - H) + R) inverse(H), see the top of Gptq.h.
-llvm::Error Rounder::correctDrift() {
-  if (moments.drift.empty())
-    return llvm::Error::success();
+//===----------------------------------------------------------------------===//
+// Rounding
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// One matrix on its way.
+class Rounder {
+public:
+  Rounder(const HessianFactor &factor, const InputMoments &moments,
+          const GptqOptions &options, QuantizedTensor &result)
+      : factor(factor), columns(factor.columns()), moments(moments),
+        options(options), result(result) {}
+
+  /// Finds the weights that are to be rounded.
+  void prepare(llvm::ArrayRef<float> weights);
+  /// Rounds rows [first, first + count); adds to `squaredError`.
+  llvm::Error roundRows(int64_t first, int64_t count,
+                        double &squaredError) const;
+
+private:
+  void correctDrift();
+  void roundInOrder(llvm::MutableArrayRef<float> work, int64_t first,
+                    llvm::ArrayRef<RowGrid> grids) const;
+
+  const HessianFactor &factor;
+  const int64_t columns;
+  const InputMoments &moments;
+  const GptqOptions &options;
+  QuantizedTensor &result;
+  std::vector<float> target; ///< (rows, columns): what is rounded
+};
+} // namespace
+
+/// target += (target D + R) inverse(H), see the top of Gptq.h.
+void Rounder::correctDrift() {
   const int64_t rows = result.rows;
-  std::vector<float> difference(columns * columns);
-  for (int64_t i = 0; i < columns * columns; ++i)
-    difference[i] = moments.gram[i] - moments.drift[i];
-  std::vector<float> correction(rows * columns);
+  std::vector<float> correction(rows * columns), ordered(rows * columns);
   llvm::copy(moments.residual, correction.begin());
   parallelFor(0, rows, options.threads, [&](int64_t begin, int64_t end) {
-    int64_t size = (end - begin) * columns;
-    subtractProduct(
-        llvm::ArrayRef(target).slice(begin * columns, size), end - begin,
-        columns, difference, columns, /*from=*/0,
-        llvm::MutableArrayRef(correction).slice(begin * columns, size));
+    addProduct(correction.data() + begin * columns, columns,
+               {target.data() + begin * columns, columns, 1},
+               {moments.drift.data(), columns, 1},
+               {end - begin, columns, columns});
+    for (int64_t r = begin; r < end; ++r)
+      for (int64_t i = 0; i < columns; ++i)
+        ordered[r * columns + i] = correction[r * columns + factor.order[i]];
   });
-  if (!solveSymmetric(hessian, columns, correction, rows, options.threads))
-    return makeError("the Hessian must be positive definite");
-  for (size_t i = 0; i < target.size(); ++i)
-    target[i] += correction[i];
-  return llvm::Error::success();
+  multiplyByInverse(factor.upper, columns, ordered, rows, options.threads);
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t i = 0; i < columns; ++i)
+      target[r * columns + factor.order[i]] += ordered[r * columns + i];
 }
 
-llvm::Error Rounder::prepare(llvm::ArrayRef<float> weights) {
-  importance.resize(columns);
-  for (int64_t i = 0; i < columns; ++i)
-    importance[i] = moments.gram[i * columns + i];
-  order.resize(columns);
-  std::iota(order.begin(), order.end(), 0);
-  if (options.activationOrder)
-    llvm::sort(order, [&](int64_t a, int64_t b) {
-      return importance[a] != importance[b] ? importance[a] > importance[b]
-                                            : a < b;
-    });
-  if (llvm::Error error = factorise())
-    return error;
+void Rounder::prepare(llvm::ArrayRef<float> weights) {
   target.assign(weights.begin(), weights.end());
-  if (llvm::Error error = correctDrift())
-    return error;
+  if (!moments.drift.empty())
+    correctDrift();
   for (size_t i = 0; i < target.size(); ++i)
-    if (importance[i % columns] == 0)
+    if (factor.importance[i % columns] == 0)
       target[i] = 0;
-  return llvm::Error::success();
 }
 
 /// The loop of the paper, for some rows whose columns are in order.
@@ -138,18 +147,20 @@ void Rounder::roundInOrder(llvm::MutableArrayRef<float> work, int64_t first,
     for (int64_t r = 0; r < count; ++r) {
       float *w = work.data() + r * columns;
       for (int64_t i = begin; i < end; ++i) {
-        const float *u = upper.data() + i * columns;
-        uint8_t code = grids[r].nearest(order[i], w[i]);
-        result.codes[(first + r) * columns + order[i]] = code;
-        float error = (w[i] - grids[r].value(order[i], code)) / u[i];
+        const float *u = factor.upper.data() + i * columns;
+        const int64_t column = factor.order[i];
+        uint8_t code = grids[r].nearest(column, w[i]);
+        result.codes[(first + r) * columns + column] = code;
+        float error = (w[i] - grids[r].value(column, code)) / u[i];
         errors[r * size + (i - begin)] = error;
         for (int64_t j = i + 1; j < end; ++j)
           w[j] -= error * u[j];
       }
     }
     subtractProduct(llvm::ArrayRef(errors).take_front(count * size), count,
-                    size, llvm::ArrayRef(upper).drop_front(begin * columns),
-                    columns, end, work);
+                    size,
+                    llvm::ArrayRef(factor.upper).drop_front(begin * columns),
+                    columns, {end, columns}, work);
   }
 }
 
@@ -162,17 +173,17 @@ llvm::Error Rounder::roundRows(int64_t first, int64_t count,
   for (int64_t r = 0; r < count; ++r) {
     llvm::ArrayRef<float> row = part.slice(r * columns, columns);
     if (llvm::Error error =
-            grids[r].fit(row, importance, options.clip, first + r))
+            grids[r].fit(row, factor.importance, options.clip, first + r))
       return error;
     for (int64_t i = 0; i < columns; ++i)
-      work[r * columns + i] = row[order[i]];
+      work[r * columns + i] = row[factor.order[i]];
   }
   roundInOrder(work, first, grids);
   DescentRows rows{count, part,
                    llvm::MutableArrayRef(result.codes)
                        .slice(first * columns, count * columns),
                    grids};
-  squaredError = descendGroups(rows, columns, hessian, options.sweeps);
+  squaredError = descendGroups(rows, columns, factor.hessian, options.sweeps);
   for (int64_t r = 0; r < count; ++r)
     grids[r].store(result, first + r);
   return llvm::Error::success();
@@ -185,11 +196,25 @@ llvm::Expected<GptqResult> lqc::gptq(llvm::ArrayRef<float> weights,
                                      const GptqOptions &options) {
   if (std::optional<std::string> why = whyNotQuantizable(scheme, rows, columns))
     return makeError("{0}", *why);
+  llvm::Expected<HessianFactor> factor =
+      factorise(moments.gram, columns, options);
+  if (!factor)
+    return factor.takeError();
+  return gptq(weights, rows, scheme, *factor, moments, options);
+}
+
+llvm::Expected<GptqResult> lqc::gptq(llvm::ArrayRef<float> weights,
+                                     int64_t rows, const Scheme &scheme,
+                                     const HessianFactor &factor,
+                                     const InputMoments &moments,
+                                     const GptqOptions &options) {
+  if (std::optional<std::string> why =
+          whyNotQuantizable(scheme, rows, factor.columns()))
+    return makeError("{0}", *why);
   GptqResult result;
-  result.codes = QuantizedTensor::empty(scheme, rows, columns);
-  Rounder rounder(columns, moments, options, result.codes);
-  if (llvm::Error error = rounder.prepare(weights))
-    return std::move(error);
+  result.codes = QuantizedTensor::empty(scheme, rows, factor.columns());
+  Rounder rounder(factor, moments, options, result.codes);
+  rounder.prepare(weights);
   const int64_t blocks = (rows + kBlockRows - 1) / kBlockRows;
   std::vector<std::string> problems(blocks);
   std::vector<double> squaredErrors(blocks);

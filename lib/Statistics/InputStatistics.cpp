@@ -31,7 +31,7 @@ void InputStatistics::add(llvm::ArrayRef<float> rows, int64_t count,
     }
   });
   if (!gram.empty())
-    addGram(rows, columns, count, gram, threads);
+    addGram(rows, columns, count, gram, Precision::BFloat, threads);
   tokens += count;
 }
 

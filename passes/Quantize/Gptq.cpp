@@ -44,8 +44,13 @@ struct GptqPass : public lqc::impl::GptqPassBase<GptqPass> {
   llvm::Error roundAll(SearchContext &search);
   llvm::Error round(const SearchTarget &target, const InputStatistics &input,
                     SymbolTable &symbols, SearchContext &search);
+  llvm::Error factoriseFor(const InputStatistics &input,
+                           const GptqOptions &options);
 
   SearchContext *given = nullptr;
+  /// The last input's, for all linears that read it.
+  const InputStatistics *factorised = nullptr;
+  HessianFactor factor;
 };
 } // namespace
 
@@ -66,6 +71,22 @@ llvm::Error GptqPass::roundAll(SearchContext &search) {
     if (llvm::Error error = round(target, **input, symbols, search))
       return error;
   }
+  factorised = nullptr;
+  factor = HessianFactor();
+  return llvm::Error::success();
+}
+
+llvm::Error GptqPass::factoriseFor(const InputStatistics &input,
+                                   const GptqOptions &options) {
+  if (factorised == &input)
+    return llvm::Error::success();
+  factor = HessianFactor(); // two large ones at once are too many
+  llvm::Expected<HessianFactor> next =
+      factorise(input.gram, input.columns, options);
+  if (!next)
+    return next.takeError();
+  factor = std::move(*next);
+  factorised = &input;
   return llvm::Error::success();
 }
 
@@ -85,9 +106,11 @@ llvm::Error GptqPass::round(const SearchTarget &target,
       clip == Clip::least_squares ? ClipSearch::LeastSquares : ClipSearch::None;
   options.sweeps = sweeps;
   options.threads = search.threads;
-  llvm::Expected<GptqResult> result = gptq(
-      *values, type.getDimSize(0), type.getDimSize(1), target.scheme.getValue(),
-      {input.gram, input.drift, input.residual}, options);
+  if (llvm::Error error = factoriseFor(input, options))
+    return prefixError("weight @" + weight.getSymName(), std::move(error));
+  llvm::Expected<GptqResult> result =
+      gptq(*values, type.getDimSize(0), target.scheme.getValue(), factor,
+           {input.gram, input.drift, input.residual}, options);
   if (!result)
     return prefixError("weight @" + weight.getSymName(), result.takeError());
   remark::passed(weight.getLoc(), remarkNamed("WeightQuantized"))

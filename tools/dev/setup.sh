@@ -11,7 +11,6 @@ packages=(
   # the executable's command line, regular expressions and Unicode tables
   libcli11-dev libpcre2-dev libutf8proc-dev
   # dense algebra of calibration
-  libeigen3-dev
   # tests and measurements
   libgtest-dev libbenchmark-dev
   # keeping the sources in shape

@@ -20,42 +20,61 @@
 
 namespace lqc {
 
+enum class Precision {
+  Float,
+  /// Factors may be rounded to bf16, where the machine multiplies those faster;
+  /// sums are float32.
+  BFloat
+};
+
 /// product[i, j] += sum_t left[t, i] * right[t, j] for `tokens` rows, which
 /// have `leftColumns` and `rightColumns` elements.
 void addProduct(llvm::ArrayRef<float> left, int64_t leftColumns,
                 llvm::ArrayRef<float> right, int64_t rightColumns,
                 int64_t tokens, llvm::MutableArrayRef<float> product,
-                unsigned threads);
+                Precision precision, unsigned threads);
 
 /// The same of one matrix with itself; only the part j >= i is computed, and
 /// mirrorUpper() completes it.
 void addGram(llvm::ArrayRef<float> rows, int64_t columns, int64_t tokens,
-             llvm::MutableArrayRef<float> gram, unsigned threads);
+             llvm::MutableArrayRef<float> gram, Precision precision,
+             unsigned threads);
 
 /// Copies the part above the diagonal of a square matrix below it.
 void mirrorUpper(llvm::MutableArrayRef<float> matrix, int64_t columns);
 
-/// The upper triangular U with inverse(H) = U^T U, for a symmetric positive
-/// definite H (columns x columns). Empty if H is not positive definite in
+/// Columns [begin, end) of a matrix.
+struct ColumnRange {
+  int64_t begin, end;
+};
+
+/// target[r, j] -= sum_i left[r, i] * right[i, j] for j in `range`; `left` is
+/// count x inner, `right` has `inner` rows of `columns`, `target` `count`. For
+/// one thread.
+void subtractProduct(llvm::ArrayRef<float> left, int64_t count, int64_t inner,
+                     llvm::ArrayRef<float> right, int64_t columns,
+                     ColumnRange range, llvm::MutableArrayRef<float> target);
+
+/// Turns a symmetric positive definite H (columns x columns) into the upper
+/// triangular U with inverse(H) = U^T U. Only the part of H on and above the
+/// diagonal is read. False, and H is lost, if it is not positive definite in
 /// float32.
 ///
-/// With J the reversal of rows, J H J = L L^T gives H = R R^T with R = J L J
-/// upper triangular, so U = inverse(R): one factorisation and one triangular
-/// inverse, half of what inverse and a second factorisation would take.
-std::vector<float> inverseCholesky(std::vector<float> hessian, int64_t columns);
+/// U = inverse(R) with H = R R^T and R upper triangular, by halves:
+///
+///   H = [A  B; B^T D]   D = R_D R_D^T, U_D = inverse(R_D)       (recursion)
+///                       C = B U_D^T,   A - C C^T = R_A R_A^T    (recursion)
+///   U = [U_A  -U_A C U_D; 0  U_D]
+///
+/// so that all but the smallest blocks are products.
+bool inverseCholesky(llvm::MutableArrayRef<float> hessian, int64_t columns,
+                     unsigned threads);
 
-/// target[r, j] -= sum_i left[r, i] * right[i, j] for j in [from, columns);
-/// `left` is count x inner, `right` has `inner` rows of `columns`, `target`
-/// `count`. For one thread.
-void subtractProduct(llvm::ArrayRef<float> left, int64_t count, int64_t inner,
-                     llvm::ArrayRef<float> right, int64_t columns, int64_t from,
-                     llvm::MutableArrayRef<float> target);
-
-/// x[t] for each right-hand side: solves H x = b in place for the rows of
-/// `rows` (count x columns), H symmetric positive definite. False if it is not.
-bool solveSymmetric(std::vector<float> hessian, int64_t columns,
-                    llvm::MutableArrayRef<float> rows, int64_t count,
-                    unsigned threads);
+/// rows = rows inverse(H) for the U of inverseCholesky(); `rows` is count x
+/// columns.
+void multiplyByInverse(llvm::ArrayRef<float> upper, int64_t columns,
+                       llvm::MutableArrayRef<float> rows, int64_t count,
+                       unsigned threads);
 
 } // namespace lqc
 

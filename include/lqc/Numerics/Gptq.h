@@ -25,7 +25,7 @@
 // where the linear now sees x. What its outputs should be is W y; the weights
 // that come nearest to that on the new inputs are
 //
-//   W + (W (D - H) + R) inverse(H + damping),   D = sum y x^T
+//   W + (W D + R) inverse(H + damping),   D = sum (y - x) x^T
 //
 // with R = sum (s - t) x^T if the output is added to a sum: s in the float
 // model, t now (the residual stream). So a linear repairs what those before it
@@ -62,6 +62,23 @@ struct InputMoments {
   llvm::ArrayRef<float> residual; ///< R (rows, columns); or empty
 };
 
+/// What the linears of one input share: the Hessian and its factor.
+struct HessianFactor {
+  std::vector<float> importance; ///< (columns): H_ii
+  std::vector<int64_t> order;    ///< column of each place
+  std::vector<float> hessian;    ///< H (columns, columns), damped
+  std::vector<float> upper;      ///< U (columns, columns), in that order
+
+  int64_t columns() const { return importance.size(); }
+};
+
+/// Damps and factorises H (columns, columns), for damping, order and threads of
+/// `options`. Error: "the Hessian must be positive definite" if it is not even
+/// with a thousand times the damping.
+llvm::Expected<HessianFactor> factorise(llvm::ArrayRef<float> gram,
+                                        int64_t columns,
+                                        const GptqOptions &options);
+
 struct GptqResult {
   QuantizedTensor codes;
   /// tr((W - Q) H (W - Q)^T), W the weights that were rounded: of all outputs,
@@ -69,14 +86,21 @@ struct GptqResult {
   double squaredError = 0;
 };
 
-/// Rounds `weights` (rows x columns, row-major).
+/// Rounds `weights` (rows x columns, row-major), given the factor of the
+/// moments' H.
 ///
 /// A channel that was never anything but zero (H_ii = 0) gets weights of zero:
 /// whatever they are, they do not count.
 ///
 /// Errors, one clause: the dimensions do not fit the scheme; a weight or a
-/// scale cannot be used (see quantize()); "the Hessian must be positive
-/// definite" if it is not even with a thousand times the damping.
+/// scale cannot be used (see quantize()).
+llvm::Expected<GptqResult> gptq(llvm::ArrayRef<float> weights, int64_t rows,
+                                const Scheme &scheme,
+                                const HessianFactor &factor,
+                                const InputMoments &moments,
+                                const GptqOptions &options);
+
+/// The same for an input with one linear; also the errors of factorise().
 llvm::Expected<GptqResult> gptq(llvm::ArrayRef<float> weights, int64_t rows,
                                 int64_t columns, const Scheme &scheme,
                                 const InputMoments &moments,

@@ -43,9 +43,9 @@ struct InputStatistics {
   std::vector<double> sumSquare; ///< (columns)
   std::vector<float> maxAbs;     ///< (columns)
   std::vector<float> gram;       ///< (columns, columns), sum of x x^T; or empty
-  /// (columns, columns), sum of y x^T, where y is what the float model has for
-  /// the same tokens in place of x; empty if that was not measured. It tells
-  /// how far the layers so far have drifted away.
+  /// (columns, columns), sum of (y - x) x^T, where y is what the float model
+  /// has for the same tokens in place of x; empty if that was not measured. It
+  /// tells how far the layers so far have drifted away.
   std::vector<float> drift;
   /// (outputs, columns), sum of (s - t) x^T, where t is what the linear's
   /// outputs are added to (the residual stream) and s what the float model has

@@ -39,7 +39,7 @@ protected:
       maxAbs[c] = std::max(maxAbs[c], std::fabs(inputs[i]));
     }
     gram.resize(kColumns * kColumns);
-    addGram(inputs, kColumns, kTokens, gram, 1);
+    addGram(inputs, kColumns, kTokens, gram, Precision::Float, 1);
     mirrorUpper(gram, kColumns);
     std::iota(sources.begin(), sources.end(), 0);
   }

@@ -39,7 +39,7 @@ struct Problem {
 
   static std::vector<float> gramOf(const std::vector<float> &rows) {
     std::vector<float> gram(kColumns * kColumns);
-    addGram(rows, kColumns, kTokens, gram, 1);
+    addGram(rows, kColumns, kTokens, gram, Precision::Float, 1);
     mirrorUpper(gram, kColumns);
     return gram;
   }
@@ -129,8 +129,8 @@ TEST(Gptq, RepairsWhatThoseBeforeDidWrong) {
   for (float &x : halved)
     x *= 0.5f;
   std::vector<float> gram = Problem::gramOf(halved);
-  std::vector<float> drift(kColumns * kColumns);
-  addProduct(problem.inputs, kColumns, halved, kColumns, kTokens, drift, 1);
+  // What is missing is what is there: y - x = x.
+  std::vector<float> drift = gram;
   GptqOptions options;
   options.damping = 1e-4;
   GptqResult result =
@@ -145,13 +145,14 @@ TEST(Gptq, AddsWhatTheResidualStreamHasLost) {
   Problem problem;
   // Lost: the sum of x_0 times three, in output 1 alone.
   std::vector<float> residual(kRows * kColumns);
+  std::vector<float> noDrift(kColumns * kColumns);
   for (int64_t c = 0; c < kColumns; ++c)
     residual[kColumns + c] = 3 * problem.gram[c];
   GptqOptions options;
   options.damping = 1e-4;
   GptqResult result =
       cantFail(gptq(problem.weights, kRows, kColumns, *parseScheme("int8-g64"),
-                    {problem.gram, problem.gram, residual}, options));
+                    {problem.gram, noDrift, residual}, options));
   std::vector<float> values = dequantize(result.codes);
   EXPECT_NEAR(values[kColumns], problem.weights[kColumns] + 3, 0.1);
   EXPECT_NEAR(values[kColumns + 1], problem.weights[kColumns + 1], 0.1);
@@ -172,7 +173,7 @@ TEST(Gptq, OneTokenIsEnough) {
   std::vector<float> row(problem.inputs.begin(),
                          problem.inputs.begin() + kColumns);
   problem.gram.assign(kColumns * kColumns, 0);
-  addGram(row, kColumns, 1, problem.gram, 1);
+  addGram(row, kColumns, 1, problem.gram, Precision::Float, 1);
   mirrorUpper(problem.gram, kColumns);
   EXPECT_GT(problem.round("int4-g32").squaredError, 0);
 }
@@ -198,35 +199,118 @@ TEST(Gptq, RefusesShapesThatDoNotFit) {
             "64 columns are not a multiple of the group size 128");
 }
 
-TEST(Dense, InverseCholeskyIsThatOfTheInverse) {
+TEST(Gptq, LinearsOfOneInputShareAFactor) {
   Problem problem;
-  std::vector<float> u = inverseCholesky(problem.gram, kColumns);
-  ASSERT_FALSE(u.empty());
-  // H U^T U = 1.
-  for (int64_t i = 0; i < kColumns; ++i)
-    for (int64_t j = 0; j < kColumns; ++j) {
-      double sum = 0;
-      for (int64_t k = 0; k < kColumns; ++k)
-        for (int64_t l = 0; l <= std::min(k, j); ++l)
-          sum += double(problem.gram[i * kColumns + k]) * u[l * kColumns + k] *
-                 u[l * kColumns + j];
-      EXPECT_NEAR(sum, i == j, 1e-2);
-      if (j < i)
-        EXPECT_EQ(u[i * kColumns + j], 0.0f);
-    }
+  GptqOptions options;
+  HessianFactor factor = cantFail(factorise(problem.gram, kColumns, options));
+  const int64_t half = kRows / 2;
+  GptqResult whole = problem.round("int3-g32");
+  for (int64_t first : {int64_t(0), half}) {
+    GptqResult part =
+        cantFail(gptq(llvm::ArrayRef(problem.weights)
+                          .slice(first * kColumns, half * kColumns),
+                      half, *parseScheme("int3-g32"), factor,
+                      {problem.gram, {}, {}}, options));
+    EXPECT_EQ(llvm::ArrayRef(part.codes.codes),
+              llvm::ArrayRef(whole.codes.codes)
+                  .slice(first * kColumns, half * kColumns));
+  }
 }
 
+namespace {
+/// A matrix of numbers that are not exact in bf16.
+std::vector<float> randomMatrix(int64_t rows, int64_t columns) {
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal;
+  std::vector<float> matrix(rows * columns);
+  for (float &x : matrix)
+    x = normal(random);
+  return matrix;
+}
+
+/// Inputs of `tokens` tokens, and their damped gram.
+std::vector<float> randomHessian(int64_t columns) {
+  const int64_t tokens = columns / 2;
+  std::vector<float> hessian(columns * columns);
+  addGram(randomMatrix(tokens, columns), columns, tokens, hessian,
+          Precision::Float, 2);
+  mirrorUpper(hessian, columns);
+  for (int64_t i = 0; i < columns; ++i)
+    hessian[i * columns + i] += 0.1f * float(columns);
+  return hessian;
+}
+} // namespace
+
+TEST(Dense, InverseCholeskyIsThatOfTheInverse) {
+  // One block, whole blocks, and halves that differ.
+  for (int64_t columns : {5, 64, 65, 128, 320, 700}) {
+    std::vector<float> hessian = randomHessian(columns), u = hessian;
+    ASSERT_TRUE(inverseCholesky(u, columns, 2)) << columns;
+    for (int64_t i = 0; i < columns; ++i)
+      for (int64_t j = 0; j < i; ++j)
+        ASSERT_EQ(u[i * columns + j], 0.0f) << columns;
+    // H inverse(H) = 1.
+    std::vector<float> unit = hessian;
+    multiplyByInverse(u, columns, unit, columns, 2);
+    for (int64_t i = 0; i < columns; ++i)
+      for (int64_t j = 0; j < columns; ++j)
+        ASSERT_NEAR(unit[i * columns + j], i == j, 1e-4) << columns;
+  }
+}
+
+TEST(Dense, FactorsDoNotDependOnThreads) {
+  const int64_t columns = 700;
+  std::vector<float> one = randomHessian(columns), three = one;
+  ASSERT_TRUE(inverseCholesky(one, columns, 1));
+  ASSERT_TRUE(inverseCholesky(three, columns, 3));
+  EXPECT_EQ(one, three);
+}
+
+TEST(Dense, RefusesWhatIsNotPositiveDefinite) {
+  for (int64_t bad : {0, 100, 199}) {
+    std::vector<float> hessian = randomHessian(200);
+    hessian[bad * 200 + bad] = -1;
+    EXPECT_FALSE(inverseCholesky(hessian, 200, 1)) << bad;
+    hessian = randomHessian(200);
+    hessian[bad * 200 + bad] = std::numeric_limits<float>::quiet_NaN();
+    EXPECT_FALSE(inverseCholesky(hessian, 200, 1)) << bad;
+  }
+}
+
+/// Shapes around the sizes of tiles and packed parts, both precisions.
 TEST(Dense, ProductsAreThoseOfThreeLoops) {
-  Problem problem;
-  std::vector<float> product(7 * kColumns, 1.0f), left(kTokens * 7);
-  for (size_t i = 0; i < left.size(); ++i)
-    left[i] = float(i % 13) - 6;
-  addProduct(left, 7, problem.inputs, kColumns, kTokens, product, 3);
-  for (int64_t i = 0; i < 7; ++i)
-    for (int64_t j = 0; j < kColumns; ++j) {
-      double sum = 1;
-      for (int64_t t = 0; t < kTokens; ++t)
-        sum += double(left[t * 7 + i]) * problem.inputs[t * kColumns + j];
-      EXPECT_NEAR(product[i * kColumns + j], sum, 1e-3 * (1 + std::fabs(sum)));
-    }
+  const int64_t shapes[][3] = {
+      {7, 64, 400}, {13, 33, 257}, {200, 1, 1}, {1, 1030, 3}, {30, 40, 513}};
+  for (auto [rows, columns, tokens] : shapes) {
+    std::vector<float> left = randomMatrix(tokens, rows);
+    std::vector<float> right = randomMatrix(tokens, columns);
+    std::vector<float> exact(rows * columns, 1.0f), rounded = exact;
+    addProduct(left, rows, right, columns, tokens, exact, Precision::Float, 3);
+    addProduct(left, rows, right, columns, tokens, rounded, Precision::BFloat,
+               3);
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < columns; ++j) {
+        double sum = 1, size = 1;
+        for (int64_t t = 0; t < tokens; ++t) {
+          double term = double(left[t * rows + i]) * right[t * columns + j];
+          sum += term;
+          size += std::fabs(term);
+        }
+        ASSERT_NEAR(exact[i * columns + j], sum, 1e-6 * size);
+        // Two factors, each within half a unit of 8 bits.
+        ASSERT_NEAR(rounded[i * columns + j], sum, 2.01 / 512 * size + 1e-6);
+      }
+  }
+}
+
+TEST(Dense, ProductsDoNotDependOnThreads) {
+  const int64_t rows = 300, columns = 70, tokens = 600;
+  std::vector<float> left = randomMatrix(tokens, rows);
+  std::vector<float> right = randomMatrix(tokens, columns);
+  for (Precision precision : {Precision::Float, Precision::BFloat}) {
+    std::vector<float> one(rows * columns), three = one;
+    addProduct(left, rows, right, columns, tokens, one, precision, 1);
+    addProduct(left, rows, right, columns, tokens, three, precision, 3);
+    EXPECT_EQ(one, three);
+  }
 }

@@ -1,0 +1,209 @@
+//===- Product.cpp - products of matrices ---------------------------------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Numerics/Product.h"
+
+#include <algorithm>
+#include <bit>
+#include <immintrin.h>
+#include <memory>
+#include <type_traits>
+
+using namespace lqc;
+
+/// Packed parts: depth x columns of the right factor (1 MiB), rows x depth of
+/// the left one (less than 200 KiB). Depth counts words.
+static constexpr int64_t kDepth = 256, kColumns = 1024, kRows = 192;
+/// Elements of a tile at most.
+static constexpr int64_t kTile = 12 * 32;
+
+namespace {
+/// A tile of the result: sums over `depth` words of packed factors, `left` of
+/// (depth, rows), `right` of (depth, columns), to `tile` (rows, columns).
+using TileFunction = void(int64_t depth, const float *left, const float *right,
+                          float *tile);
+
+struct TileKernel {
+  int64_t rows, columns;
+  bool isPaired; ///< a word holds two bf16, of two neighbours along the depth
+  TileFunction *function;
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Tiles
+//===----------------------------------------------------------------------===//
+
+static void tileAvx2(int64_t depth, const float *left, const float *right,
+                     float *tile) {
+  __m256 sums[6][2] = {};
+  for (int64_t k = 0; k < depth; ++k, left += 6, right += 16) {
+    const __m256 b0 = _mm256_loadu_ps(right), b1 = _mm256_loadu_ps(right + 8);
+#pragma unroll
+    for (int i = 0; i < 6; ++i) {
+      const __m256 a = _mm256_broadcast_ss(left + i);
+      sums[i][0] = _mm256_fmadd_ps(a, b0, sums[i][0]);
+      sums[i][1] = _mm256_fmadd_ps(a, b1, sums[i][1]);
+    }
+  }
+  for (int i = 0; i < 6; ++i)
+    for (int j = 0; j < 2; ++j)
+      _mm256_storeu_ps(tile + 16 * i + 8 * j, sums[i][j]);
+}
+
+__attribute__((target("avx512f"))) static void
+tileAvx512(int64_t depth, const float *left, const float *right, float *tile) {
+  __m512 sums[12][2] = {};
+  for (int64_t k = 0; k < depth; ++k, left += 12, right += 32) {
+    const __m512 b0 = _mm512_loadu_ps(right), b1 = _mm512_loadu_ps(right + 16);
+#pragma unroll
+    for (int i = 0; i < 12; ++i) {
+      const __m512 a = _mm512_set1_ps(left[i]);
+      sums[i][0] = _mm512_fmadd_ps(a, b0, sums[i][0]);
+      sums[i][1] = _mm512_fmadd_ps(a, b1, sums[i][1]);
+    }
+  }
+  for (int i = 0; i < 12; ++i)
+    for (int j = 0; j < 2; ++j)
+      _mm512_storeu_ps(tile + 32 * i + 16 * j, sums[i][j]);
+}
+
+__attribute__((target("avx512f,avx512bf16"))) static void
+tileBf16(int64_t depth, const float *left, const float *right, float *tile) {
+  __m512 sums[12][2] = {};
+  for (int64_t k = 0; k < depth; ++k, left += 12, right += 32) {
+    const __m512bh b0 = (__m512bh)_mm512_loadu_ps(right);
+    const __m512bh b1 = (__m512bh)_mm512_loadu_ps(right + 16);
+#pragma unroll
+    for (int i = 0; i < 12; ++i) {
+      const __m512bh a = (__m512bh)_mm512_set1_ps(left[i]);
+      sums[i][0] = _mm512_dpbf16_ps(sums[i][0], a, b0);
+      sums[i][1] = _mm512_dpbf16_ps(sums[i][1], a, b1);
+    }
+  }
+  for (int i = 0; i < 12; ++i)
+    for (int j = 0; j < 2; ++j)
+      _mm512_storeu_ps(tile + 32 * i + 16 * j, sums[i][j]);
+}
+
+static const TileKernel &kernelFor(Precision precision) {
+  static const TileKernel avx2 = {6, 16, false, tileAvx2};
+  static const TileKernel avx512 = {12, 32, false, tileAvx512};
+  static const TileKernel bf16 = {12, 32, true, tileBf16};
+  static const bool hasAvx512 = __builtin_cpu_supports("avx512f");
+  static const bool hasBf16 = __builtin_cpu_supports("avx512bf16");
+  if (precision == Precision::BFloat && hasBf16)
+    return bf16;
+  return hasAvx512 ? avx512 : avx2;
+}
+
+//===----------------------------------------------------------------------===//
+// Packing
+//===----------------------------------------------------------------------===//
+
+/// Rounded to nearest, ties to even.
+static uint32_t bf16Bits(float value) {
+  uint32_t bits = std::bit_cast<uint32_t>(value);
+  return (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+}
+
+/// A word of two neighbours along the depth; without a second one, zero.
+static float pairOf(float first, float second, bool hasSecond) {
+  uint32_t high = hasSecond ? bf16Bits(second) << 16 : 0;
+  return std::bit_cast<float>(bf16Bits(first) | high);
+}
+
+/// Writes the words of `count` <= `width` lines, word after word:
+/// packed[d * width + i], zero past `count`. Lines are rows of the left factor
+/// or columns of the right one; `from.rowStride` leads from line to line,
+/// `from.columnStride` along the depth.
+static void packLines(MatrixView from, int64_t count, int64_t width,
+                      int64_t depth, bool isPaired, float *packed) {
+  const int64_t step = isPaired ? 2 : 1, words = (depth + step - 1) / step;
+  if (count < width)
+    std::fill(packed, packed + words * width, 0.0f);
+  // Strides that are known to be 1 let the compiler use vectors.
+  auto word = [=](auto line, auto along, int64_t i, int64_t d) {
+    const float *in = from.data + i * line + d * step * along;
+    if (!isPaired)
+      return *in;
+    const bool hasSecond = 2 * d + 1 < depth;
+    return pairOf(*in, hasSecond ? in[along] : 0.0f, hasSecond);
+  };
+  const std::integral_constant<int64_t, 1> one;
+  // Along what is contiguous: lines of matrices are often a power of two apart,
+  // which caches do not like.
+  if (from.columnStride == 1) {
+    for (int64_t i = 0; i < count; ++i)
+      for (int64_t d = 0; d < words; ++d)
+        packed[d * width + i] = word(from.rowStride, one, i, d);
+    return;
+  }
+  for (int64_t d = 0; d < words; ++d)
+    for (int64_t i = 0; i < count; ++i)
+      packed[d * width + i] = word(one, from.columnStride, i, d);
+}
+
+/// Packs `count` lines in groups of `width`.
+static void packAll(MatrixView from, int64_t count, int64_t width,
+                    int64_t depth, bool isPaired, float *packed) {
+  const int64_t words = isPaired ? (depth + 1) / 2 : depth;
+  for (int64_t line = 0; line < count; line += width)
+    packLines(from.at(line, 0), std::min(width, count - line), width, depth,
+              isPaired, packed + line * words);
+}
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+/// All tiles of a packed part.
+static void addTiles(const TileKernel &kernel, const float *left,
+                     const float *right, int64_t rows, int64_t columns,
+                     int64_t words, float *target, int64_t stride, float sign) {
+  alignas(64) float tile[kTile];
+  for (int64_t j = 0; j < columns; j += kernel.columns)
+    for (int64_t i = 0; i < rows; i += kernel.rows) {
+      kernel.function(words, left + i * words, right + j * words, tile);
+      const int64_t height = std::min(kernel.rows, rows - i);
+      const int64_t width = std::min(kernel.columns, columns - j);
+      for (int64_t r = 0; r < height; ++r) {
+        float *out = target + (i + r) * stride + j;
+        const float *sums = tile + r * kernel.columns;
+        for (int64_t c = 0; c < width; ++c)
+          out[c] += sign * sums[c];
+      }
+    }
+}
+
+void lqc::addProduct(float *target, int64_t stride, MatrixView left,
+                     MatrixView right, ProductShape shape, float sign,
+                     Precision precision) {
+  const TileKernel &kernel = kernelFor(precision);
+  const int64_t depthStep = kDepth * (kernel.isPaired ? 2 : 1);
+  // Uninitialised, and with room for whole tiles.
+  const int64_t words = std::min(kDepth, shape.inner);
+  std::unique_ptr<float[]> packedLeft(
+      new float[words * (std::min(kRows, shape.rows) + kernel.rows)]);
+  std::unique_ptr<float[]> packedRight(
+      new float[words * (std::min(kColumns, shape.columns) + kernel.columns)]);
+  for (int64_t column = 0; column < shape.columns; column += kColumns)
+    for (int64_t k = 0; k < shape.inner; k += depthStep) {
+      const int64_t columns = std::min(kColumns, shape.columns - column);
+      const int64_t depth = std::min(depthStep, shape.inner - k);
+      const int64_t words = kernel.isPaired ? (depth + 1) / 2 : depth;
+      packAll(right.at(k, column).transposed(), columns, kernel.columns, depth,
+              kernel.isPaired, packedRight.get());
+      for (int64_t row = 0; row < shape.rows; row += kRows) {
+        const int64_t rows = std::min(kRows, shape.rows - row);
+        packAll(left.at(row, k), rows, kernel.rows, depth, kernel.isPaired,
+                packedLeft.get());
+        addTiles(kernel, packedLeft.get(), packedRight.get(), rows, columns,
+                 words, target + row * stride + column, stride, sign);
+      }
+    }
+}
