@@ -12,8 +12,6 @@
 
 using namespace lqc;
 
-/// Candidates for a group's scale, as factors of what it has.
-static constexpr float kFactors[] = {1.0f, 0.85f, 0.92f, 1.08f, 1.15f, -1.0f};
 /// Columns of a block if the group is too long to be worked on as a whole, or
 /// its scale is not its own.
 static constexpr int64_t kBlockColumns = 64;
@@ -25,8 +23,8 @@ class GroupDescent {
 public:
   GroupDescent(const DescentRows &rows, int64_t columns,
                llvm::ArrayRef<float> hessian);
-  /// True if anything changed.
-  bool sweep();
+  /// Sweep `index`; true if anything changed.
+  bool sweep(int index);
   double objective() const;
 
 private:
@@ -40,6 +38,7 @@ private:
   const int64_t group;      ///< columns of a group
   const bool adjustsScales; ///< and zero points: each group has its own
   LaneTrial trial;
+  std::vector<GridChange> candidates; ///< of this sweep
   std::vector<float> current;  ///< (count, columns): what the codes stand for
   std::vector<float> gradient; ///< (count, columns): (current - target) H
   std::vector<float> change;   ///< (count, columns of a panel)
@@ -51,6 +50,30 @@ static bool hasFreeScales(const Scheme &scheme, int64_t group) {
   return scheme.element == ElementKind::Integer && !scheme.isTwoLevel() &&
          scheme.zero != ZeroPoint::Minimum &&
          scheme.scale == ScaleFormat::F16 && group <= kLongestBlock;
+}
+
+/// The grids that are tried for each group in a sweep. Counted on random
+/// weights and on bard-llama: with many codes a group keeps its grid or nearly
+/// so; the other sign of a symmetric grid and other zero points win in the
+/// first sweep or never.
+static std::vector<GridChange> candidatesOf(const Scheme &scheme, int sweep) {
+  const bool isFine = scheme.bits >= 4;
+  std::vector<GridChange> result = {{1.0f}};
+  if (sweep == 0 || !isFine)
+    result.insert(result.end(), {{0.92f}, {1.08f}});
+  if (!isFine && (sweep == 0 || scheme.bits < 3))
+    result.insert(result.end(), {{0.85f}, {1.15f}});
+  if (sweep > 0)
+    return result;
+  if (scheme.isSymmetric()) {
+    result.push_back({-1.0f});
+    return result;
+  }
+  const size_t shifted = isFine ? 1 : result.size();
+  for (size_t i = 0; i < shifted; ++i)
+    for (int shift : {-1, 1})
+      result.push_back({result[i].factor, shift});
+  return result;
 }
 
 GroupDescent::GroupDescent(const DescentRows &rows, int64_t columns,
@@ -83,7 +106,7 @@ bool GroupDescent::improveBlock(int64_t first, int64_t size, float *change,
     isChanged |= trial.improve(
         rows.grids.slice(row, std::min(kLanes, rows.count - row)),
         current.data() + at, gradient.data() + at, rows.codes.data() + at,
-        change + row * changeStride, changeStride, kFactors);
+        change + row * changeStride, changeStride, candidates);
   }
   return isChanged;
 }
@@ -119,7 +142,8 @@ bool GroupDescent::improvePanel(int64_t first, int64_t end) {
   return true;
 }
 
-bool GroupDescent::sweep() {
+bool GroupDescent::sweep(int index) {
+  candidates = candidatesOf(rows.grids[0].scheme(), index);
   const int64_t panel =
       group < kPanelColumns ? kPanelColumns / group * group : kPanelColumns;
   bool isChanged = false;
@@ -139,7 +163,7 @@ double lqc::descendGroups(const DescentRows &rows, int64_t columns,
                           llvm::ArrayRef<float> hessian, int sweeps) {
   GroupDescent descent(rows, columns, hessian);
   for (int i = 0; i < sweeps; ++i)
-    if (!descent.sweep())
+    if (!descent.sweep(i))
       break;
   return descent.objective();
 }

@@ -248,28 +248,27 @@ bool LaneTrial::store(llvm::MutableArrayRef<RowGrid> grids, float *current,
 
 bool LaneTrial::improve(llvm::MutableArrayRef<RowGrid> grids, float *current,
                         const float *gradient, uint8_t *codes, float *change,
-                        int64_t changeStride, llvm::ArrayRef<float> factors) {
+                        int64_t changeStride,
+                        llvm::ArrayRef<GridChange> changes) {
   load(grids, current, gradient);
   best = now;
   if (!adjustsScales) {
     consider(grids, now);
     return store(grids, current, codes, change, changeStride);
   }
-  const int reach = scheme.isSymmetric() ? 0 : 1;
-  for (float factor : factors)
-    for (int shift = -reach; shift <= reach; ++shift) {
-      Grids candidate = now;
-      for (int64_t r = 0; r < kLanes; ++r) {
-        // Where a candidate makes no sense, the row tries what it has.
-        const float scale = storedScale(now.scale[r] * factor);
-        const float zero = now.zero[r] + float(shift);
-        if (scale == 0 || zero < 0 || zero > highest)
-          continue;
-        candidate.scale[r] = scale;
-        candidate.zero[r] = zero;
-      }
-      candidate.inverse = 1 / candidate.scale;
-      consider(grids, candidate);
+  for (GridChange to : changes) {
+    Grids candidate = now;
+    for (int64_t r = 0; r < kLanes; ++r) {
+      // Where a candidate makes no sense, the row tries what it has.
+      const float scale = storedScale(now.scale[r] * to.factor);
+      const float zero = now.zero[r] + float(to.shift);
+      if (scale == 0 || zero < 0 || zero > highest)
+        continue;
+      candidate.scale[r] = scale;
+      candidate.zero[r] = zero;
     }
+    candidate.inverse = 1 / candidate.scale;
+    consider(grids, candidate);
+  }
   return store(grids, current, codes, change, changeStride);
 }

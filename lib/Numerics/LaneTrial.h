@@ -28,6 +28,12 @@ constexpr int64_t kLanes = 8;
 /// Columns of a block at most.
 constexpr int64_t kLongestBlock = 128;
 
+/// A group's grid to start from, relative to what it has.
+struct GridChange {
+  float factor;  ///< of the scale
+  int shift = 0; ///< of the zero point
+};
+
 /// Works on one block of columns after the other; a block lies in one group.
 class LaneTrial {
 public:
@@ -40,13 +46,14 @@ public:
                 int64_t size);
 
   /// Looks for better codes for some rows, at most kLanes, starting from the
-  /// scales times `factors`. `current` and `gradient` point to the first row's
-  /// column 0. Where it finds some, grids, codes and `current` are changed,
-  /// and `change` (rows of `changeStride`) is what was taken away from
-  /// `current`. False if nothing was found.
+  /// changes of its grid (none counts if scales are not adjusted). `current`
+  /// and `gradient` point to the first row's column 0. Where it finds some,
+  /// grids, codes and `current` are changed, and `change` (rows of
+  /// `changeStride`) is what was taken away from `current`. False if nothing
+  /// was found.
   bool improve(llvm::MutableArrayRef<RowGrid> grids, float *current,
                const float *gradient, uint8_t *codes, float *change,
-               int64_t changeStride, llvm::ArrayRef<float> factors);
+               int64_t changeStride, llvm::ArrayRef<GridChange> changes);
 
 private:
   /// The grids of a group of eight rows.
