@@ -78,6 +78,7 @@ llvm::Error LiveStatistics::measure(const Stage &next,
 
 void LiveStatistics::measureDrift(const Stage &same, ModelRunner &reference) {
   const int64_t columns = stage.columns;
+  assert(same.columns == columns && "both models have the same stages");
   statistics.drift.resize(columns * columns);
   int64_t outputs = 0;
   if (stage.residual)
@@ -123,6 +124,11 @@ struct LinearNames {
     WeightOp weight = read ? weights.find(read.getWeight()) : WeightOp();
     return weight ? checkpointWeight(weight) : StringRef();
   }
+  bool isNext(LinearOp linear,
+              llvm::function_ref<bool(StringRef)> isWanted) const {
+    StringRef name = of(linear);
+    return !name.empty() && !visited.contains(name) && isWanted(name);
+  }
 };
 } // namespace
 
@@ -159,17 +165,24 @@ struct FloatModel {
         store(*module, weights.root().str(), pool.threads()),
         runner(*module, store, jit, pool, windows) {}
 
-  /// Runs up to the stage of these linears.
-  llvm::Expected<Stage> advance(ArrayRef<std::string> linears) {
-    LinearNames names{store, {}};
-    return runner.advance([&](LinearOp linear) {
-      return llvm::is_contained(linears, names.of(linear));
-    });
+  /// Runs up to the next stage, which may be long before its turn: nothing
+  /// changes here.
+  llvm::Error advance(llvm::function_ref<bool(StringRef)> isWanted) {
+    llvm::Expected<Stage> next = runner.advance(
+        [&](LinearOp linear) { return names.isNext(linear, isWanted); });
+    if (!next)
+      return next.takeError();
+    stage = *next;
+    for (LinearOp linear : stage.linears)
+      names.visited.insert(names.of(linear));
+    return llvm::Error::success();
   }
 
   OwningOpRef<ModuleOp> module;
   WeightStore store;
+  LinearNames names{store, {}};
   ModelRunner runner;
+  Stage stage; ///< that it has run up to
 };
 } // namespace
 
@@ -188,14 +201,14 @@ llvm::Error lqc::walkStages(ModuleOp module, WeightStore &weights,
     return makeError("{0}", poolError);
   ModelRunner runner(module, weights, **jit, *pool, windows);
   std::optional<FloatModel> reference;
-  if (options.withDrift)
+  if (options.withDrift) {
     reference.emplace(module, weights, **jit, *pool, windows);
+    if (llvm::Error error = reference->advance(isWanted))
+      return error;
+  }
   LiveStatistics live(runner, windows, options);
   LinearNames names{weights, {}};
-  auto isNext = [&](LinearOp linear) {
-    StringRef name = names.of(linear);
-    return !name.empty() && !names.visited.contains(name) && isWanted(name);
-  };
+  auto isNext = [&](LinearOp linear) { return names.isNext(linear, isWanted); };
   CalibrationStage description;
   description.count = countStages(module, isNext);
   for (;; ++description.index) {
@@ -208,10 +221,10 @@ llvm::Error lqc::walkStages(ModuleOp module, WeightStore &weights,
     if (llvm::Error error = live.measure(*stage, description))
       return error;
     if (reference) {
-      llvm::Expected<Stage> same = reference->advance(description.linears);
-      if (!same)
-        return same.takeError();
-      live.measureDrift(*same, reference->runner);
+      live.measureDrift(reference->stage, reference->runner);
+      // At once: its next input may be much narrower than this one.
+      if (llvm::Error error = reference->advance(isWanted))
+        return error;
     }
     for (const std::string &name : description.linears)
       names.visited.insert(name);

@@ -22,11 +22,16 @@ using namespace lqc;
 static constexpr size_t kPadding = 64;
 
 /// A value's rows: of all windows if it is needed behind the stretch, else of
-/// the window at work.
+/// the window at work. A window has memory from when it is first written until
+/// it is read for the last time.
 struct ModelRunner::Slot {
   int64_t columns = 0;
   bool isKept = false;
-  std::vector<float> data;
+  std::vector<std::vector<float>> windows;
+
+  std::vector<float> &at(int64_t window) {
+    return windows[isKept ? window : 0];
+  }
 };
 
 /// A kernel and what it works on.
@@ -51,9 +56,7 @@ ModelRunner::ModelRunner(ModuleOp module, WeightStore &weights, KernelJit &jit,
 ModelRunner::~ModelRunner() = default;
 
 MutableArrayRef<float> ModelRunner::rows(Value value, int64_t window) {
-  Slot &slot = *slots.at(resolve(value));
-  int64_t size = windows.length * slot.columns;
-  return MutableArrayRef<float>(slot.data).slice(window * size, size);
+  return slots.at(resolve(value))->at(window);
 }
 
 //===----------------------------------------------------------------------===//
@@ -193,7 +196,6 @@ llvm::Expected<Stage> ModelRunner::advance(const IsWanted &isWanted) {
     return stage;
   if (llvm::Error error = run(ops))
     return std::move(error);
-  dropDeadValues();
   return stage;
 }
 
@@ -222,18 +224,17 @@ void ModelRunner::place(Value value) {
   auto slot = std::make_unique<Slot>();
   slot->columns = cast<RankedTensorType>(value.getType()).getDimSize(1);
   slot->isKept = isNeededLater(value);
-  int64_t rows = windows.length * (slot->isKept ? windows.count : 1);
-  slot->data.resize(rows * slot->columns);
+  slot->windows.resize(slot->isKept ? windows.count : 1);
   slots[value] = std::move(slot);
 }
 
-void ModelRunner::dropDeadValues() {
+/// The values that nothing reads any more.
+SmallVector<Value> ModelRunner::deadValues() const {
   SmallVector<Value> dead;
   for (auto &[value, slot] : slots)
     if (!slot->isKept || !isNeededLater(value))
       dead.push_back(value);
-  for (Value value : dead)
-    slots.erase(value);
+  return dead;
 }
 
 /// Matrices as packed float32, vectors as they are stored.
@@ -322,8 +323,9 @@ char *ModelRunner::address(Value value, int64_t window) {
   if (value == slotArgument)
     return reinterpret_cast<char *>(sequence.data());
   Slot &slot = *slots.at(value);
-  int64_t first = slot.isKept ? window * windows.length * slot.columns : 0;
-  return reinterpret_cast<char *>(slot.data.data() + first);
+  std::vector<float> &rows = slot.at(window);
+  rows.resize(windows.length * slot.columns);
+  return reinterpret_cast<char *>(rows.data());
 }
 
 /// Looks up rows in the table as it is stored, which may be larger than all
@@ -418,9 +420,16 @@ llvm::Error ModelRunner::run(ArrayRef<Operation *> ops) {
   for (auto [op, step] : llvm::zip(ops, steps))
     if (llvm::Error error = prepare(op, step))
       return error;
-  for (int64_t window = 0; window < windows.count; ++window)
+  const SmallVector<Value> dead = deadValues();
+  for (int64_t window = 0; window < windows.count; ++window) {
     for (Step &step : steps)
       if (llvm::Error error = runStep(step, window))
         return error;
+    for (Value value : dead)
+      if (slots.at(value)->isKept)
+        slots.at(value)->at(window) = {};
+  }
+  for (Value value : dead)
+    slots.erase(value);
   return llvm::Error::success();
 }

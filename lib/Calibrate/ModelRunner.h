@@ -93,7 +93,7 @@ private:
   llvm::Error runQuantize(QuantizeOp op, const Step &step, int64_t window);
   char *address(mlir::Value value, int64_t window);
   void place(mlir::Value value);
-  void dropDeadValues();
+  llvm::SmallVector<mlir::Value> deadValues() const;
   mlir::Type sized(mlir::Type type) const;
 
   mlir::ModuleOp module;

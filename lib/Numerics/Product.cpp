@@ -168,9 +168,13 @@ static void addTiles(const TileKernel &kernel, const float *left,
   alignas(64) float tile[kTile];
   for (int64_t j = 0; j < columns; j += kernel.columns)
     for (int64_t i = 0; i < rows; i += kernel.rows) {
-      kernel.function(words, left + i * words, right + j * words, tile);
       const int64_t height = std::min(kernel.rows, rows - i);
       const int64_t width = std::min(kernel.columns, columns - j);
+      // Large results lie in memory: fetch while the tile is computed.
+      for (int64_t r = 0; r < height; ++r)
+        for (int64_t c = 0; c < width; c += 16)
+          __builtin_prefetch(target + (i + r) * stride + j + c, /*write=*/1);
+      kernel.function(words, left + i * words, right + j * words, tile);
       for (int64_t r = 0; r < height; ++r) {
         float *out = target + (i + r) * stride + j;
         const float *sums = tile + r * kernel.columns;
