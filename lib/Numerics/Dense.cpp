@@ -84,10 +84,11 @@ void lqc::mirrorUpper(llvm::MutableArrayRef<float> matrix, int64_t columns) {
 void lqc::subtractProduct(llvm::ArrayRef<float> left, int64_t count,
                           int64_t inner, llvm::ArrayRef<float> right,
                           int64_t columns, ColumnRange range,
-                          llvm::MutableArrayRef<float> target) {
+                          llvm::MutableArrayRef<float> target,
+                          Precision precision) {
   addProduct(target.data() + range.begin, columns, viewOf(left.data(), inner),
              viewOf(right.data(), columns).at(0, range.begin),
-             {count, range.end - range.begin, inner}, -1);
+             {count, range.end - range.begin, inner}, -1, precision);
 }
 
 /// target += left U^T for an upper triangular U (columns x columns), one

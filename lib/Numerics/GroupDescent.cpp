@@ -135,10 +135,11 @@ bool GroupDescent::improvePanel(int64_t first, int64_t end) {
   }
   if (!isChanged)
     return false;
+  // A step moves gradients far from its own column by little: bf16 will do.
   for (ColumnRange others : {ColumnRange{0, first}, ColumnRange{end, columns}})
     subtractProduct(change, rows.count, width,
                     hessian.drop_front(first * columns), columns, others,
-                    gradient);
+                    gradient, Precision::BFloat);
   return true;
 }
 

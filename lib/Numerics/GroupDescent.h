@@ -22,7 +22,8 @@
 //
 // (coordinate descent on codes: QuantEase, Behdin et al. 2023). The change is
 // taken if it lowers the objective; then the gradient of the whole row follows.
-// The objective never rises, and rows do not know of each other.
+// The objective never rises (but for the rounding of gradients to bf16, away
+// from a change's own columns), and rows do not know of each other.
 //
 //===----------------------------------------------------------------------===//
 

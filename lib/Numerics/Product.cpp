@@ -117,44 +117,59 @@ static float pairOf(float first, float second, bool hasSecond) {
   return std::bit_cast<float>(bf16Bits(first) | high);
 }
 
-/// Writes the words of `count` <= `width` lines, word after word:
-/// packed[d * width + i], zero past `count`. Lines are rows of the left factor
-/// or columns of the right one; `from.rowStride` leads from line to line,
-/// `from.columnStride` along the depth.
-static void packLines(MatrixView from, int64_t count, int64_t width,
-                      int64_t depth, bool isPaired, float *packed) {
-  const int64_t step = isPaired ? 2 : 1, words = (depth + step - 1) / step;
+namespace {
+/// Lines are rows of the left factor or columns of the right one:
+/// `from.rowStride` leads from line to line, `from.columnStride` along the
+/// depth.
+struct Packing {
+  MatrixView from;
+  int64_t depth;
+  bool isPaired;
+
+  int64_t step() const { return isPaired ? 2 : 1; }
+  int64_t words() const { return (depth + step() - 1) / step(); }
+};
+} // namespace
+
+/// Writes words [begin, end) of lines [line, line + count), word after word:
+/// packed[d * width + i], zero past `count`.
+static void packLines(const Packing &packing, int64_t line, int64_t count,
+                      int64_t width, int64_t begin, int64_t end,
+                      float *packed) {
   if (count < width)
-    std::fill(packed, packed + words * width, 0.0f);
+    std::fill(packed + begin * width, packed + end * width, 0.0f);
   // Strides that are known to be 1 let the compiler use vectors.
-  auto word = [=](auto line, auto along, int64_t i, int64_t d) {
-    const float *in = from.data + i * line + d * step * along;
+  const auto [from, depth, isPaired] = packing;
+  auto word = [=](auto lineStride, auto along, int64_t i, int64_t d) {
+    const float *in = from.data + (line + i) * lineStride;
     if (!isPaired)
-      return *in;
+      return in[d * along];
     const bool hasSecond = 2 * d + 1 < depth;
+    in += 2 * d * along;
     return pairOf(*in, hasSecond ? in[along] : 0.0f, hasSecond);
   };
   const std::integral_constant<int64_t, 1> one;
-  // Along what is contiguous: lines of matrices are often a power of two apart,
-  // which caches do not like.
   if (from.columnStride == 1) {
     for (int64_t i = 0; i < count; ++i)
-      for (int64_t d = 0; d < words; ++d)
+      for (int64_t d = begin; d < end; ++d)
         packed[d * width + i] = word(from.rowStride, one, i, d);
     return;
   }
-  for (int64_t d = 0; d < words; ++d)
+  for (int64_t d = begin; d < end; ++d)
     for (int64_t i = 0; i < count; ++i)
       packed[d * width + i] = word(one, from.columnStride, i, d);
 }
 
-/// Packs `count` lines in groups of `width`.
-static void packAll(MatrixView from, int64_t count, int64_t width,
-                    int64_t depth, bool isPaired, float *packed) {
-  const int64_t words = isPaired ? (depth + 1) / 2 : depth;
-  for (int64_t line = 0; line < count; line += width)
-    packLines(from.at(line, 0), std::min(width, count - line), width, depth,
-              isPaired, packed + line * words);
+/// Packs `count` lines in groups of `width`. Reads along what is contiguous:
+/// what is not is often a power of two apart, which caches do not like.
+static void packAll(const Packing &packing, int64_t count, int64_t width,
+                    float *packed) {
+  const int64_t words = packing.words();
+  const int64_t rows = packing.from.columnStride == 1 ? words : 8;
+  for (int64_t begin = 0; begin < words; begin += rows)
+    for (int64_t line = 0; line < count; line += width)
+      packLines(packing, line, std::min(width, count - line), width, begin,
+                std::min(words, begin + rows), packed + line * words);
 }
 
 //===----------------------------------------------------------------------===//
@@ -199,15 +214,15 @@ void lqc::addProduct(float *target, int64_t stride, MatrixView left,
     for (int64_t k = 0; k < shape.inner; k += depthStep) {
       const int64_t columns = std::min(kColumns, shape.columns - column);
       const int64_t depth = std::min(depthStep, shape.inner - k);
-      const int64_t words = kernel.isPaired ? (depth + 1) / 2 : depth;
-      packAll(right.at(k, column).transposed(), columns, kernel.columns, depth,
-              kernel.isPaired, packedRight.get());
+      const Packing packing = {right.at(k, column).transposed(), depth,
+                               kernel.isPaired};
+      packAll(packing, columns, kernel.columns, packedRight.get());
       for (int64_t row = 0; row < shape.rows; row += kRows) {
         const int64_t rows = std::min(kRows, shape.rows - row);
-        packAll(left.at(row, k), rows, kernel.rows, depth, kernel.isPaired,
+        packAll({left.at(row, k), depth, kernel.isPaired}, rows, kernel.rows,
                 packedLeft.get());
         addTiles(kernel, packedLeft.get(), packedRight.get(), rows, columns,
-                 words, target + row * stride + column, stride, sign);
+                 packing.words(), target + row * stride + column, stride, sign);
       }
     }
 }

@@ -53,7 +53,8 @@ struct ColumnRange {
 /// one thread.
 void subtractProduct(llvm::ArrayRef<float> left, int64_t count, int64_t inner,
                      llvm::ArrayRef<float> right, int64_t columns,
-                     ColumnRange range, llvm::MutableArrayRef<float> target);
+                     ColumnRange range, llvm::MutableArrayRef<float> target,
+                     Precision precision = Precision::Float);
 
 /// Turns a symmetric positive definite H (columns x columns) into the upper
 /// triangular U with inverse(H) = U^T U. Only the part of H on and above the
