@@ -163,7 +163,7 @@ struct FloatModel {
              lqc_pool &pool, const CalibrationWindows &windows)
       : module(original.clone()),
         store(*module, weights.root().str(), pool.threads()),
-        runner(*module, store, jit, pool, windows) {}
+        runner(*module, store, jit, pool, windows, Precision::BFloat) {}
 
   /// Runs up to the next stage, which may be long before its turn: nothing
   /// changes here.

@@ -42,14 +42,17 @@ struct ModelRunner::Step {
   SmallVector<std::shared_ptr<std::vector<char>>> weights;
   SmallVector<Type> inputs, results;
   std::vector<float> scales; ///< of a quantization with static scales
+  std::optional<PackedFactor> factor; ///< in place of the kernel
 };
 
 static bool isNative(Operation *op) { return isa<EmbeddingOp, QuantizeOp>(op); }
 
 ModelRunner::ModelRunner(ModuleOp module, WeightStore &weights, KernelJit &jit,
-                         lqc_pool &pool, const CalibrationWindows &windows)
+                         lqc_pool &pool, const CalibrationWindows &windows,
+                         Precision precision)
     : module(module), weights(weights), jit(jit), pool(pool), windows(windows),
-      positions(windows.length), sequence(windows.length, 0) {
+      precision(precision), positions(windows.length),
+      sequence(windows.length, 0) {
   std::iota(positions.begin(), positions.end(), 0);
 }
 
@@ -237,29 +240,42 @@ SmallVector<Value> ModelRunner::deadValues() const {
   return dead;
 }
 
+/// The numbers of a matrix.
+static llvm::Expected<TensorValue> readMatrix(WeightOp weight,
+                                              WeightStore &weights) {
+  llvm::Expected<WeightBytes> bytes = weights.get(weight);
+  if (!bytes)
+    return bytes.takeError();
+  std::string name = "weight @" + weight.getSymName().str();
+  llvm::Expected<TensorValue> value =
+      tensorFromBytes(bytes->bytes, weight.getTensorType());
+  if (!value)
+    return prefixError(name, value.takeError());
+  for (float number : value->floats())
+    if (!std::isfinite(number))
+      return makeError("{0}: elements must be finite, got: {1}", name, number);
+  return value;
+}
+
 /// Matrices as packed float32, vectors as they are stored.
 llvm::Error ModelRunner::addWeight(Operation *op, GetWeightOp read,
                                    Step &step) {
   WeightOp weight = weights.find(read.getWeight());
   if (!weight)
     return makeError("no weight is called @{0}", read.getWeight());
-  llvm::Expected<WeightBytes> bytes = weights.get(weight);
-  if (!bytes)
-    return bytes.takeError();
   RankedTensorType type = weight.getTensorType();
   auto data = std::make_shared<std::vector<char>>();
   if (!isa<LinearOp>(op) || type.getRank() != 2) {
+    llvm::Expected<WeightBytes> bytes = weights.get(weight);
+    if (!bytes)
+      return bytes.takeError();
     data->assign(bytes->bytes.begin(), bytes->bytes.end());
     step.inputs.push_back(type);
   } else {
-    llvm::Expected<TensorValue> value = tensorFromBytes(bytes->bytes, type);
+    llvm::Expected<TensorValue> value = readMatrix(weight, weights);
     if (!value)
-      return prefixError("weight @" + read.getWeight(), value.takeError());
+      return value.takeError();
     const std::vector<float> &floats = value->floats();
-    for (float number : floats)
-      if (!std::isfinite(number))
-        return makeError("weight @{0}: elements must be finite, got: {1}",
-                         read.getWeight(), number);
     Layout layout{16, 1};
     int64_t rows = type.getDimSize(0), columns = type.getDimSize(1);
     data->resize(packedBytes(sizeof(float), rows, columns, layout));
@@ -272,6 +288,29 @@ llvm::Error ModelRunner::addWeight(Operation *op, GetWeightOp read,
   data->resize(data->size() + kPadding);
   step.weights.push_back(std::move(data));
   step.operands.push_back(Value());
+  return llvm::Error::success();
+}
+
+/// Whether `op` is a product that may be one of bf16 numbers, and is quicker
+/// so.
+bool ModelRunner::roundsFactors(Operation *op) const {
+  LinearOp linear = dyn_cast<LinearOp>(op);
+  return linear && precision == Precision::BFloat && multipliesBf16() &&
+         !linear.getBias() && linear.getWeight().getDefiningOp<GetWeightOp>();
+}
+
+llvm::Error ModelRunner::packFactor(LinearOp op, Step &step) {
+  GetWeightOp read = op.getWeight().getDefiningOp<GetWeightOp>();
+  WeightOp weight = weights.find(read.getWeight());
+  if (!weight)
+    return makeError("no weight is called @{0}", read.getWeight());
+  llvm::Expected<TensorValue> value = readMatrix(weight, weights);
+  if (!value)
+    return value.takeError();
+  RankedTensorType type = weight.getTensorType();
+  step.operands.push_back(resolve(op.getInput()));
+  step.factor.emplace(value->floats(), type.getDimSize(0), type.getDimSize(1),
+                      precision);
   return llvm::Error::success();
 }
 
@@ -296,6 +335,8 @@ llvm::Error ModelRunner::prepare(Operation *op, Step &step) {
   }
   if (isNative(op))
     return llvm::Error::success();
+  if (roundsFactors(op))
+    return packFactor(cast<LinearOp>(op), step);
   for (Value operand : op->getOperands())
     if (llvm::Error error = addOperand(op, operand, step))
       return error;
@@ -396,11 +437,25 @@ llvm::Error ModelRunner::runQuantize(QuantizeOp op, const Step &step,
   return llvm::Error::success();
 }
 
+void ModelRunner::runProduct(const Step &step, int64_t window) {
+  auto rowsOf = [&](Value value) {
+    int64_t size = windows.length * slots.at(value)->columns;
+    return MutableArrayRef<float>(
+        reinterpret_cast<float *>(address(value, window)), size);
+  };
+  step.factor->multiply(rowsOf(step.operands.front()), windows.length,
+                        rowsOf(step.op->getResult(0)), pool.threads());
+}
+
 llvm::Error ModelRunner::runStep(Step &step, int64_t window) {
   if (EmbeddingOp embedding = dyn_cast<EmbeddingOp>(step.op))
     return runEmbedding(embedding, window);
   if (QuantizeOp quantize = dyn_cast<QuantizeOp>(step.op))
     return runQuantize(quantize, step, window);
+  if (step.factor) {
+    runProduct(step, window);
+    return llvm::Error::success();
+  }
   SmallVector<void *> arguments;
   auto weight = step.weights.begin();
   for (Value operand : step.operands)

@@ -21,6 +21,8 @@
 // behind the stop are looked up when it is their turn. Linears run on the
 // float32 values of their weights, whatever the scheme (the reference
 // dequantizer), and quantized activations as the float32 values of their codes.
+// The float model that runs beside, which nobody ships, may do its products in
+// bf16: what that adds to its outputs does not depend on their inputs.
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,6 +32,7 @@
 #include "lib/Calibrate/KernelJit.h"
 #include "lqc/Calibrate/Calibrate.h"
 #include "lqc/Interpreter/WeightStore.h"
+#include "lqc/Numerics/Dense.h"
 #include "lqc/Runtime/Pool.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -53,9 +56,11 @@ class ModelRunner {
 public:
   using IsWanted = std::function<bool(LinearOp)>;
 
-  /// Everything given must outlive the runner.
+  /// Everything given must outlive the runner. With Precision::BFloat, linears
+  /// may be products of bf16 numbers where the machine is quicker at those.
   ModelRunner(mlir::ModuleOp module, WeightStore &weights, KernelJit &jit,
-              lqc_pool &pool, const CalibrationWindows &windows);
+              lqc_pool &pool, const CalibrationWindows &windows,
+              Precision precision = Precision::Float);
   ~ModelRunner();
 
   /// Runs until a linear that `isWanted`; gives the wanted linears of its
@@ -87,7 +92,10 @@ private:
   llvm::Error prepare(mlir::Operation *op, Step &step);
   llvm::Error addOperand(mlir::Operation *op, mlir::Value operand, Step &step);
   llvm::Error addWeight(mlir::Operation *op, GetWeightOp read, Step &step);
+  bool roundsFactors(mlir::Operation *op) const;
+  llvm::Error packFactor(LinearOp op, Step &step);
   llvm::Error runStep(Step &step, int64_t window);
+  void runProduct(const Step &step, int64_t window);
   llvm::Error runEmbedding(EmbeddingOp op, int64_t window);
   llvm::Expected<std::vector<float>> scalesOf(QuantizeOp op);
   llvm::Error runQuantize(QuantizeOp op, const Step &step, int64_t window);
@@ -101,6 +109,7 @@ private:
   KernelJit &jit;
   lqc_pool &pool;
   const CalibrationWindows &windows;
+  const Precision precision;
   llvm::SmallVector<Frame> frames;
   bool isStarted = false;
   llvm::DenseSet<mlir::Operation *> done;

@@ -7,6 +7,8 @@
 
 #include "lib/Numerics/Product.h"
 
+#include "lqc/Support/Parallel.h"
+
 #include <algorithm>
 #include <bit>
 #include <immintrin.h>
@@ -199,30 +201,110 @@ static void addTiles(const TileKernel &kernel, const float *left,
     }
 }
 
+namespace {
+/// A part of the right factor, packed: its place and shape.
+struct Part {
+  int64_t column, columns; ///< of the right factor
+  int64_t first, depth;    ///< along the depth
+};
+} // namespace
+
+/// Depth of a part.
+static int64_t depthOf(const TileKernel &kernel) {
+  return kDepth * (kernel.isPaired ? 2 : 1);
+}
+
+/// Calls `body(part)` for the parts of a right factor, in a fixed order.
+template <typename Body>
+static void forEachPart(const TileKernel &kernel, int64_t inner,
+                        int64_t columns, Body body) {
+  const int64_t step = depthOf(kernel);
+  for (int64_t column = 0; column < columns; column += kColumns)
+    for (int64_t first = 0; first < inner; first += step)
+      body(Part{column, std::min(kColumns, columns - column), first,
+                std::min(step, inner - first)});
+}
+
+/// Words of a packed part of at most these sizes: whole tiles.
+static int64_t partWords(const TileKernel &kernel, int64_t depth,
+                         int64_t columns) {
+  const int64_t tiles = (columns + kernel.columns - 1) / kernel.columns;
+  return Packing{{}, depth, kernel.isPaired}.words() * tiles * kernel.columns;
+}
+
+static void packPart(const TileKernel &kernel, MatrixView right,
+                     const Part &part, float *packed) {
+  packAll({right.at(part.first, part.column).transposed(), part.depth,
+           kernel.isPaired},
+          part.columns, kernel.columns, packed);
+}
+
+/// target += sign * left * part; `packedLeft` is room for kRows.
+static void addPart(const TileKernel &kernel, float *target, int64_t stride,
+                    MatrixView left, int64_t height, const Part &part,
+                    const float *packed, float *packedLeft, float sign) {
+  for (int64_t row = 0; row < height; row += kRows) {
+    const int64_t rows = std::min(kRows, height - row);
+    const Packing packing = {left.at(row, part.first), part.depth,
+                             kernel.isPaired};
+    packAll(packing, rows, kernel.rows, packedLeft);
+    addTiles(kernel, packedLeft, packed, rows, part.columns, packing.words(),
+             target + row * stride + part.column, stride, sign);
+  }
+}
+
+/// Uninitialised room for the packed rows of a left factor.
+static std::unique_ptr<float[]> roomForLeft(const TileKernel &kernel,
+                                            int64_t rows, int64_t inner) {
+  return std::unique_ptr<float[]>(
+      new float[std::min(kDepth, inner) *
+                (std::min(kRows, rows) + kernel.rows)]);
+}
+
 void lqc::addProduct(float *target, int64_t stride, MatrixView left,
                      MatrixView right, ProductShape shape, float sign,
                      Precision precision) {
   const TileKernel &kernel = kernelFor(precision);
-  const int64_t depthStep = kDepth * (kernel.isPaired ? 2 : 1);
-  // Uninitialised, and with room for whole tiles.
-  const int64_t words = std::min(kDepth, shape.inner);
-  std::unique_ptr<float[]> packedLeft(
-      new float[words * (std::min(kRows, shape.rows) + kernel.rows)]);
+  std::unique_ptr<float[]> packedLeft =
+      roomForLeft(kernel, shape.rows, shape.inner);
   std::unique_ptr<float[]> packedRight(
-      new float[words * (std::min(kColumns, shape.columns) + kernel.columns)]);
-  for (int64_t column = 0; column < shape.columns; column += kColumns)
-    for (int64_t k = 0; k < shape.inner; k += depthStep) {
-      const int64_t columns = std::min(kColumns, shape.columns - column);
-      const int64_t depth = std::min(depthStep, shape.inner - k);
-      const Packing packing = {right.at(k, column).transposed(), depth,
-                               kernel.isPaired};
-      packAll(packing, columns, kernel.columns, packedRight.get());
-      for (int64_t row = 0; row < shape.rows; row += kRows) {
-        const int64_t rows = std::min(kRows, shape.rows - row);
-        packAll({left.at(row, k), depth, kernel.isPaired}, rows, kernel.rows,
-                packedLeft.get());
-        addTiles(kernel, packedLeft.get(), packedRight.get(), rows, columns,
-                 packing.words(), target + row * stride + column, stride, sign);
-      }
-    }
+      new float[partWords(kernel, std::min(depthOf(kernel), shape.inner),
+                          std::min(kColumns, shape.columns))]);
+  forEachPart(kernel, shape.inner, shape.columns, [&](const Part &part) {
+    packPart(kernel, right, part, packedRight.get());
+    addPart(kernel, target, stride, left, shape.rows, part, packedRight.get(),
+            packedLeft.get(), sign);
+  });
+}
+
+bool lqc::multipliesBf16() { return kernelFor(Precision::BFloat).isPaired; }
+
+PackedFactor::PackedFactor(llvm::ArrayRef<float> matrix, int64_t rows,
+                           int64_t columns, Precision precision)
+    : inner(columns), outputs(rows), precision(precision) {
+  const TileKernel &kernel = kernelFor(precision);
+  const MatrixView right = {matrix.data(), 1, columns};
+  forEachPart(kernel, inner, outputs, [&](const Part &part) {
+    const size_t used = packed.size();
+    packed.resize(used + partWords(kernel, part.depth, part.columns));
+    packPart(kernel, right, part, packed.data() + used);
+  });
+}
+
+void PackedFactor::multiply(llvm::ArrayRef<float> left, int64_t rows,
+                            llvm::MutableArrayRef<float> product,
+                            unsigned threads) const {
+  const TileKernel &kernel = kernelFor(precision);
+  parallelFor(0, rows, threads, [&](int64_t begin, int64_t end) {
+    std::unique_ptr<float[]> packedLeft =
+        roomForLeft(kernel, end - begin, inner);
+    float *target = product.data() + begin * outputs;
+    std::fill_n(target, (end - begin) * outputs, 0.0f);
+    const float *right = packed.data();
+    forEachPart(kernel, inner, outputs, [&](const Part &part) {
+      addPart(kernel, target, outputs, {left.data() + begin * inner, inner, 1},
+              end - begin, part, right, packedLeft.get(), 1);
+      right += partWords(kernel, part.depth, part.columns);
+    });
+  });
 }

@@ -27,6 +27,26 @@ enum class Precision {
   BFloat
 };
 
+/// Whether Precision::BFloat is quicker here, and rounds.
+bool multipliesBf16();
+
+/// A matrix W (rows x columns) in the order in which products read it, for many
+/// products X W^T.
+class PackedFactor {
+public:
+  PackedFactor(llvm::ArrayRef<float> matrix, int64_t rows, int64_t columns,
+               Precision precision);
+
+  /// product[t, i] = sum_j left[t, j] * W[i, j] for `count` rows t.
+  void multiply(llvm::ArrayRef<float> left, int64_t count,
+                llvm::MutableArrayRef<float> product, unsigned threads) const;
+
+private:
+  const int64_t inner, outputs;
+  const Precision precision;
+  std::vector<float> packed;
+};
+
 /// product[i, j] += sum_t left[t, i] * right[t, j] for `tokens` rows, which
 /// have `leftColumns` and `rightColumns` elements.
 void addProduct(llvm::ArrayRef<float> left, int64_t leftColumns,

@@ -303,6 +303,31 @@ TEST(Dense, ProductsAreThoseOfThreeLoops) {
   }
 }
 
+TEST(Dense, PackedFactorsMultiplyLikeOthers) {
+  const int64_t shapes[][3] = {{5, 70, 40}, {300, 1100, 600}, {1, 1, 1}};
+  for (auto [tokens, outputs, inner] : shapes)
+    for (Precision precision : {Precision::Float, Precision::BFloat}) {
+      std::vector<float> matrix = randomMatrix(outputs, inner);
+      std::vector<float> left = randomMatrix(tokens, inner);
+      std::vector<float> product(tokens * outputs, 7.0f), three = product;
+      PackedFactor factor(matrix, outputs, inner, precision);
+      factor.multiply(left, tokens, product, 1);
+      factor.multiply(left, tokens, three, 3);
+      EXPECT_EQ(product, three);
+      const double rounding = precision == Precision::Float ? 1e-6 : 2.01 / 512;
+      for (int64_t t = 0; t < tokens; ++t)
+        for (int64_t i = 0; i < outputs; i += 7) {
+          double sum = 0, size = 1e-6;
+          for (int64_t j = 0; j < inner; ++j) {
+            double term = double(left[t * inner + j]) * matrix[i * inner + j];
+            sum += term;
+            size += std::fabs(term);
+          }
+          ASSERT_NEAR(product[t * outputs + i], sum, rounding * size);
+        }
+    }
+}
+
 TEST(Dense, ProductsDoNotDependOnThreads) {
   const int64_t rows = 300, columns = 70, tokens = 600;
   std::vector<float> left = randomMatrix(tokens, rows);
