@@ -23,19 +23,6 @@ static constexpr int64_t kDepth = 256, kColumns = 1024, kRows = 192;
 /// Elements of a tile at most.
 static constexpr int64_t kTile = 12 * 32;
 
-namespace {
-/// A tile of the result: sums over `depth` words of packed factors, `left` of
-/// (depth, rows), `right` of (depth, columns), to `tile` (rows, columns).
-using TileFunction = void(int64_t depth, const float *left, const float *right,
-                          float *tile);
-
-struct TileKernel {
-  int64_t rows, columns;
-  bool isPaired; ///< a word holds two bf16, of two neighbours along the depth
-  TileFunction *function;
-};
-} // namespace
-
 //===----------------------------------------------------------------------===//
 // Tiles
 //===----------------------------------------------------------------------===//
@@ -92,15 +79,23 @@ tileBf16(int64_t depth, const float *left, const float *right, float *tile) {
       _mm512_storeu_ps(tile + 32 * i + 16 * j, sums[i][j]);
 }
 
-static const TileKernel &kernelFor(Precision precision) {
-  static const TileKernel avx2 = {6, 16, false, tileAvx2};
-  static const TileKernel avx512 = {12, 32, false, tileAvx512};
-  static const TileKernel bf16 = {12, 32, true, tileBf16};
-  static const bool hasAvx512 = __builtin_cpu_supports("avx512f");
-  static const bool hasBf16 = __builtin_cpu_supports("avx512bf16");
-  if (precision == Precision::BFloat && hasBf16)
-    return bf16;
-  return hasAvx512 ? avx512 : avx2;
+llvm::ArrayRef<TileKernel> lqc::tileKernels() {
+  static const TileKernel kernels[] = {
+      {"avx2", true, 6, 16, false, tileAvx2},
+      {"avx512", bool(__builtin_cpu_supports("avx512f")), 12, 32, false,
+       tileAvx512},
+      {"bf16", bool(__builtin_cpu_supports("avx512bf16")), 12, 32, true,
+       tileBf16}};
+  return kernels;
+}
+
+const TileKernel &lqc::tileKernel(Precision precision) {
+  const TileKernel *best = nullptr;
+  for (const TileKernel &kernel : tileKernels())
+    if (kernel.isSupported &&
+        (!kernel.isPaired || precision == Precision::BFloat))
+      best = &kernel;
+  return *best;
 }
 
 //===----------------------------------------------------------------------===//
@@ -263,8 +258,7 @@ static std::unique_ptr<float[]> roomForLeft(const TileKernel &kernel,
 
 void lqc::addProduct(float *target, int64_t stride, MatrixView left,
                      MatrixView right, ProductShape shape, float sign,
-                     Precision precision) {
-  const TileKernel &kernel = kernelFor(precision);
+                     const TileKernel &kernel) {
   std::unique_ptr<float[]> packedLeft =
       roomForLeft(kernel, shape.rows, shape.inner);
   std::unique_ptr<float[]> packedRight(
@@ -277,12 +271,12 @@ void lqc::addProduct(float *target, int64_t stride, MatrixView left,
   });
 }
 
-bool lqc::multipliesBf16() { return kernelFor(Precision::BFloat).isPaired; }
+bool lqc::multipliesBf16() { return tileKernel(Precision::BFloat).isPaired; }
 
 PackedFactor::PackedFactor(llvm::ArrayRef<float> matrix, int64_t rows,
                            int64_t columns, Precision precision)
     : inner(columns), outputs(rows), precision(precision) {
-  const TileKernel &kernel = kernelFor(precision);
+  const TileKernel &kernel = tileKernel(precision);
   const MatrixView right = {matrix.data(), 1, columns};
   forEachPart(kernel, inner, outputs, [&](const Part &part) {
     const size_t used = packed.size();
@@ -294,7 +288,7 @@ PackedFactor::PackedFactor(llvm::ArrayRef<float> matrix, int64_t rows,
 void PackedFactor::multiply(llvm::ArrayRef<float> left, int64_t rows,
                             llvm::MutableArrayRef<float> product,
                             unsigned threads) const {
-  const TileKernel &kernel = kernelFor(precision);
+  const TileKernel &kernel = tileKernel(precision);
   parallelFor(0, rows, threads, [&](int64_t begin, int64_t end) {
     std::unique_ptr<float[]> packedLeft =
         roomForLeft(kernel, end - begin, inner);

@@ -35,6 +35,24 @@ struct MatrixView {
   }
 };
 
+/// How tiles are computed with one set of instructions.
+struct TileKernel {
+  const char *name;
+  bool isSupported;      ///< by this machine
+  int64_t rows, columns; ///< of a tile
+  bool isPaired; ///< a word holds two bf16, of two neighbours along the depth
+  /// A tile of the result: sums over `depth` words of packed factors, `left` of
+  /// (depth, rows), `right` of (depth, columns), to `tile` (rows, columns).
+  void (*function)(int64_t depth, const float *left, const float *right,
+                   float *tile);
+};
+
+/// All of them.
+llvm::ArrayRef<TileKernel> tileKernels();
+
+/// The quickest on this machine.
+const TileKernel &tileKernel(Precision precision);
+
 /// A product's shape: `rows` x `inner` times `inner` x `columns`.
 struct ProductShape {
   int64_t rows, columns, inner;
@@ -43,8 +61,15 @@ struct ProductShape {
 /// target += sign * left * right, for one thread. `target` is row-major with
 /// rows of `stride`; it must not overlap the factors.
 void addProduct(float *target, int64_t stride, MatrixView left,
-                MatrixView right, ProductShape shape, float sign = 1,
-                Precision precision = Precision::Float);
+                MatrixView right, ProductShape shape, float sign,
+                const TileKernel &kernel);
+
+/// The same with the quickest kernel.
+inline void addProduct(float *target, int64_t stride, MatrixView left,
+                       MatrixView right, ProductShape shape, float sign = 1,
+                       Precision precision = Precision::Float) {
+  addProduct(target, stride, left, right, shape, sign, tileKernel(precision));
+}
 
 } // namespace lqc
 

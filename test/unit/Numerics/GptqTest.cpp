@@ -7,6 +7,7 @@
 
 #include "lqc/Numerics/Gptq.h"
 
+#include "lib/Numerics/Product.h"
 #include "lqc/Numerics/Dense.h"
 
 #include "gtest/gtest.h"
@@ -299,6 +300,31 @@ TEST(Dense, ProductsAreThoseOfThreeLoops) {
         ASSERT_NEAR(exact[i * columns + j], sum, 1e-6 * size);
         // Two factors, each within half a unit of 8 bits.
         ASSERT_NEAR(rounded[i * columns + j], sum, 2.01 / 512 * size + 1e-6);
+      }
+  }
+}
+
+TEST(Dense, EveryTileKernelOfThisMachineMultiplies) {
+  const int64_t rows = 31, columns = 90, inner = 517;
+  std::vector<float> left = randomMatrix(rows, inner);
+  std::vector<float> right = randomMatrix(inner, columns);
+  for (const TileKernel &kernel : tileKernels()) {
+    if (!kernel.isSupported)
+      continue;
+    std::vector<float> product(rows * columns);
+    addProduct(product.data(), columns, {left.data(), inner, 1},
+               {right.data(), columns, 1}, {rows, columns, inner}, -1, kernel);
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < columns; ++j) {
+        double sum = 0, size = 0;
+        for (int64_t k = 0; k < inner; ++k) {
+          double term = double(left[i * inner + k]) * right[k * columns + j];
+          sum -= term;
+          size += std::fabs(term);
+        }
+        ASSERT_NEAR(product[i * columns + j], sum,
+                    (kernel.isPaired ? 2.01 / 512 : 1e-6) * size)
+            << kernel.name;
       }
   }
 }
