@@ -11,15 +11,30 @@
 #include "lqc/Support/Error.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "llvm/Support/Process.h"
 
 #include <cmath>
 #include <numeric>
+#include <sys/mman.h>
 
 using namespace mlir;
 using namespace lqc;
 
 /// Bytes behind a weight that kernels may read.
 static constexpr size_t kPadding = 64;
+
+/// Gives the memory of rows back to the system. Only freed it would stay with
+/// the heap, where a large matrix cannot have it.
+static void release(std::vector<float> &rows) {
+  const uintptr_t page = llvm::sys::Process::getPageSizeEstimate();
+  const uintptr_t first = reinterpret_cast<uintptr_t>(rows.data());
+  const uintptr_t begin = llvm::alignTo(first, page);
+  const uintptr_t end =
+      llvm::alignDown(first + rows.size() * sizeof(float), page);
+  if (begin < end)
+    ::madvise(reinterpret_cast<void *>(begin), end - begin, MADV_DONTNEED);
+  rows = {};
+}
 
 /// A value's rows: of all windows if it is needed behind the stretch, else of
 /// the window at work. A window has memory from when it is first written until
@@ -29,6 +44,10 @@ struct ModelRunner::Slot {
   bool isKept = false;
   std::vector<std::vector<float>> windows;
 
+  ~Slot() {
+    for (std::vector<float> &rows : windows)
+      release(rows);
+  }
   std::vector<float> &at(int64_t window) {
     return windows[isKept ? window : 0];
   }
@@ -195,8 +214,12 @@ llvm::Expected<Stage> ModelRunner::advance(const IsWanted &isWanted) {
   isStarted = true;
   SmallVector<Operation *> ops;
   llvm::Expected<Stage> stage = collect(isWanted, ops);
-  if (!stage || !*stage)
+  if (!stage)
     return stage;
+  if (!*stage) {
+    slots.clear(); // nothing will read them
+    return stage;
+  }
   if (llvm::Error error = run(ops))
     return std::move(error);
   return stage;
@@ -482,7 +505,7 @@ llvm::Error ModelRunner::run(ArrayRef<Operation *> ops) {
         return error;
     for (Value value : dead)
       if (slots.at(value)->isKept)
-        slots.at(value)->at(window) = {};
+        release(slots.at(value)->at(window));
   }
   for (Value value : dead)
     slots.erase(value);
