@@ -10,7 +10,6 @@ packages=(
   libclang-rt-22-dev zlib1g-dev
   # the executable's command line, regular expressions and Unicode tables
   libcli11-dev libpcre2-dev libutf8proc-dev
-  # dense algebra of calibration
   # tests and measurements
   libgtest-dev libbenchmark-dev
   # keeping the sources in shape
