@@ -62,7 +62,8 @@ static StringRef activationsText(ModuleOp module) {
   return text;
 }
 
-void lqc::recordQuantization(ModuleOp module, const ModelOptions &options) {
+void lqc::recordQuantization(ModuleOp module, const ModelOptions &options,
+                             StringRef methods) {
   Builder builder(module.getContext());
   auto orFloat = [](StringRef scheme) {
     return scheme.empty() ? "float" : scheme;
@@ -79,7 +80,7 @@ void lqc::recordQuantization(ModuleOp module, const ModelOptions &options) {
            text("embedding", orFloat(options.embedding)),
            text("head", orFloat(options.head)),
            text("clip", options.clip.empty() ? "none" : options.clip),
-           text("method", options.method.empty() ? "none" : options.method),
+           text("method", methods.empty() ? "none" : methods),
            text("activations", activationsText(module)),
            builder.getNamedAttr("overrides",
                                 builder.getStrArrayAttr(overrides))}));

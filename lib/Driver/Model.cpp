@@ -95,7 +95,7 @@ makeQuantizeOptions(Session &session, const ModelOptions &options) {
   if (!activations)
     return activations.takeError();
   result.activations = *activations;
-  llvm::Expected<SmallVector<SearchMethod>> methods =
+  llvm::Expected<SmallVector<SearchStep>> methods =
       parseSearchMethods(options.method);
   if (!methods)
     return prefixError("--method", methods.takeError());
@@ -340,7 +340,8 @@ llvm::Error lqc::runPhase(Session &session, Model &model, Phase phase,
   if (llvm::Error error = session.runPhase(*model.module, phase, plan.phases))
     return error;
   if (phase == Phase::Quantize)
-    recordQuantization(*model.module, options);
+    recordQuantization(*model.module, options,
+                       searchMethodsText(plan.phases.quantize.methods));
   return llvm::Error::success();
 }
 
