@@ -8,6 +8,7 @@
 #include "lqc/Numerics/Gptq.h"
 
 #include "lib/Numerics/GroupDescent.h"
+#include "lib/Numerics/Hessian.h"
 #include "lqc/Numerics/Dense.h"
 #include "lqc/Support/Error.h"
 #include "lqc/Support/Parallel.h"
@@ -39,7 +40,6 @@ public:
 
 private:
   llvm::Error factorise();
-  llvm::Error correctDrift();
   void roundInOrder(llvm::MutableArrayRef<float> work, int64_t first,
                     llvm::ArrayRef<RowGrid> grids) const;
 
@@ -57,17 +57,9 @@ private:
 
 /// Damps the Hessian, more and more until it can be factorised.
 llvm::Error Rounder::factorise() {
-  double mean = 0;
-  for (float x : importance)
-    mean += double(x) / double(columns);
   double damping = options.damping;
   for (int round = 0; round < kDampingTries; ++round, damping *= 10) {
-    hessian.assign(moments.gram.begin(), moments.gram.end());
-    for (int64_t i = 0; i < columns; ++i) {
-      float &x = hessian[i * columns + i];
-      // A channel that was never seen: anything will do.
-      x = x == 0 ? 1 : float(x + damping * mean);
-    }
+    hessian = dampHessian(moments.gram, columns, damping);
     std::vector<float> ordered(columns * columns);
     for (int64_t i = 0; i < columns; ++i)
       for (int64_t j = 0; j < columns; ++j)
@@ -79,30 +71,6 @@ llvm::Error Rounder::factorise() {
   return makeError("the Hessian must be positive definite, and is not even "
                    "with a damping of {0}",
                    damping / 10);
-}
-
-/// target += (target (D - H) + R) inverse(H), see the top of Gptq.h.
-llvm::Error Rounder::correctDrift() {
-  if (moments.drift.empty())
-    return llvm::Error::success();
-  const int64_t rows = result.rows;
-  std::vector<float> difference(columns * columns);
-  for (int64_t i = 0; i < columns * columns; ++i)
-    difference[i] = moments.gram[i] - moments.drift[i];
-  std::vector<float> correction(rows * columns);
-  llvm::copy(moments.residual, correction.begin());
-  parallelFor(0, rows, options.threads, [&](int64_t begin, int64_t end) {
-    int64_t size = (end - begin) * columns;
-    subtractProduct(
-        llvm::ArrayRef(target).slice(begin * columns, size), end - begin,
-        columns, difference, columns, /*from=*/0,
-        llvm::MutableArrayRef(correction).slice(begin * columns, size));
-  });
-  if (!solveSymmetric(hessian, columns, correction, rows, options.threads))
-    return makeError("the Hessian must be positive definite");
-  for (size_t i = 0; i < target.size(); ++i)
-    target[i] += correction[i];
-  return llvm::Error::success();
 }
 
 llvm::Error Rounder::prepare(llvm::ArrayRef<float> weights) {
@@ -119,8 +87,9 @@ llvm::Error Rounder::prepare(llvm::ArrayRef<float> weights) {
   if (llvm::Error error = factorise())
     return error;
   target.assign(weights.begin(), weights.end());
-  if (llvm::Error error = correctDrift())
-    return error;
+  if (!correctDrift(target, result.rows, columns, moments, hessian,
+                    options.threads))
+    return makeError("the Hessian must be positive definite");
   for (size_t i = 0; i < target.size(); ++i)
     if (importance[i % columns] == 0)
       target[i] = 0;
