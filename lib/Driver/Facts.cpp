@@ -165,14 +165,15 @@ void lqc::printBits(const BitsReport &bits, llvm::raw_ostream &out) {
 //===----------------------------------------------------------------------===//
 
 static json::Object totalsJson(const WeightTotals &totals) {
-  json::Object types;
+  json::Object types, kept;
   for (const auto &[name, count] : totals.types)
     types[name] = count;
-  return json::Object{{"tensors", totals.tensors},
-                      {"weights", totals.elements},
-                      {"bytes", totals.bytes},
-                      {"bits_per_weight", totals.bitsPerWeight()},
-                      {"types", std::move(types)}};
+  for (const auto &[name, count] : totals.kept)
+    kept[name] = count;
+  return json::Object{
+      {"tensors", totals.tensors}, {"weights", totals.elements},
+      {"bytes", totals.bytes},     {"bits_per_weight", totals.bitsPerWeight()},
+      {"types", std::move(types)}, {"kept", std::move(kept)}};
 }
 
 json::Object lqc::bitsJson(const BitsReport &bits) {

@@ -44,12 +44,22 @@ static void addRounding(OpPassManager &manager, const QuantizeOptions &options,
 void lqc::buildSearchPipeline(OpPassManager &manager,
                               const QuantizeOptions &options,
                               SearchContext &search) {
-  if (options.uses(SearchMethod::SmoothQuant))
-    manager.addPass(createSmoothquantPass(search));
-  if (options.uses(SearchMethod::Awq))
-    manager.addPass(createAwqPass(search));
-  if (options.uses(SearchMethod::Gptq))
-    manager.addPass(createGptqPass(search));
+  for (const SearchStep &step : options.methods) {
+    switch (step.method) {
+    case SearchMethod::SmoothQuant:
+      manager.addPass(createSmoothquantPass(search));
+      break;
+    case SearchMethod::Awq:
+      manager.addPass(createAwqPass(search));
+      break;
+    case SearchMethod::Protect:
+      manager.addPass(createProtectSalientPass(search, step.percent));
+      break;
+    case SearchMethod::Gptq:
+      manager.addPass(createGptqPass(search));
+      break;
+    }
+  }
   addRounding(manager, options, search);
   // Here and not at the end, so that later layers are calibrated on what
   // rounded activations give.

@@ -11,6 +11,8 @@
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/raw_ostream.h"
 
 using namespace lqc;
 using llvm::StringRef;
@@ -19,14 +21,16 @@ namespace {
 struct MethodName {
   StringRef name;
   SearchMethod method;
+  bool takesPercent;
 };
 } // namespace
 
 /// In the order of SearchMethod.
 static constexpr MethodName kMethods[] = {
-    {"smoothquant", SearchMethod::SmoothQuant},
-    {"awq", SearchMethod::Awq},
-    {"gptq", SearchMethod::Gptq},
+    {"smoothquant", SearchMethod::SmoothQuant, /*takesPercent=*/false},
+    {"awq", SearchMethod::Awq, /*takesPercent=*/false},
+    {"protect", SearchMethod::Protect, /*takesPercent=*/true},
+    {"gptq", SearchMethod::Gptq, /*takesPercent=*/false},
 };
 
 /// "a", "a or b", "a, b or c".
@@ -36,14 +40,40 @@ static std::string methodNames() {
     if (i)
       text += i + 1 == std::size(kMethods) ? " or " : ", ";
     text += method.name;
+    if (method.takesPercent)
+      text += "=P%";
   }
   return text;
 }
 
+/// Reads "1.5%".
+static llvm::Expected<double> parsePercent(StringRef text, StringRef name) {
+  double percent = 0;
+  StringRef number = text;
+  if (!number.consume_back("%") || number.getAsDouble(percent) ||
+      !(percent > 0 && percent <= kMostProtectedPercent))
+    return makeError("{0} must be {0}=P% with P above 0 and at most {1}, got: "
+                     "{2}",
+                     name, kMostProtectedPercent, quote(text));
+  return percent;
+}
+
 static llvm::Expected<SearchStep> parseStep(StringRef text) {
-  for (const MethodName &known : kMethods)
-    if (text == known.name)
-      return SearchStep{known.method};
+  auto [name, value] = text.split('=');
+  for (const MethodName &known : kMethods) {
+    if (name != known.name)
+      continue;
+    if (!known.takesPercent && name != text)
+      break;
+    SearchStep step{known.method};
+    if (!known.takesPercent)
+      return step;
+    llvm::Expected<double> percent = parsePercent(value, name);
+    if (!percent)
+      return percent.takeError();
+    step.percent = *percent;
+    return step;
+  }
   return makeError("must be {0}, or several of them (awq,gptq), got: {1}",
                    methodNames(), quote(text));
 }
@@ -75,6 +105,8 @@ std::string lqc::searchMethodsText(llvm::ArrayRef<SearchStep> steps) {
     if (!text.empty())
       text += ',';
     text += kMethods[int(step.method)].name;
+    if (kMethods[int(step.method)].takesPercent)
+      llvm::raw_string_ostream(text) << llvm::format("=%g%%", step.percent);
   }
   return text;
 }

@@ -17,7 +17,13 @@ namespace lqc {
 /// Methods that look at what goes into a linear, in the order in which they
 /// run: what changes the weights that are to be rounded comes before what
 /// rounds them.
-enum class SearchMethod { SmoothQuant, Awq, Gptq };
+///
+/// SmoothQuant and AWQ fold scales into what produces an input, and find it
+/// only while nothing stands between it and its readers: before Protect.
+enum class SearchMethod { SmoothQuant, Awq, Protect, Gptq };
+
+/// More of the channels is not protecting a few.
+inline constexpr int kMostProtectedPercent = 50;
 
 /// A method that was asked for.
 struct SearchStep {
@@ -27,7 +33,7 @@ struct SearchStep {
 
 /// Reads names of methods, separated by commas and in any order; gives them in
 /// the order in which they run. An empty text is no method. Errors are one
-/// clause: "must be smoothquant, awq or gptq, …, got: …".
+/// clause: "must be smoothquant, awq, protect=P% or gptq, …, got: …".
 llvm::Expected<llvm::SmallVector<SearchStep>>
 parseSearchMethods(llvm::StringRef text);
 
