@@ -127,7 +127,6 @@ llvm::Expected<std::vector<float>> lqc::readWeight(WeightOp weight,
   return values;
 }
 
-/// Adds a weight whose bytes a search has found.
 llvm::Expected<WeightOp>
 lqc::addResult(const Twine &name, RankedTensorType type,
                std::vector<char> bytes, Block::iterator place, Location loc,

@@ -20,8 +20,9 @@ def main():
         command = [lqc, "eval", model, "--reference", model, "--json"]
         command += ["--text", work / "unseen.txt", *options]
         if name != "nearest":
-            text = work / "calibration.txt"
-            command += [f"--method={name}", f"--calibrate={text}", "--samples=48"]
+            command.append(f"--method={name}")
+        if name != "nearest" or "--activations=static-int8" in options:
+            command += [f"--calibrate={work / 'calibration.txt'}", "--samples=48"]
         return json.loads(subprocess.run(command, check=True, stdout=-1).stdout)["kl"]
 
     got, limit = divergence(method), divergence(other)
