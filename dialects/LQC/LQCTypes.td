@@ -68,6 +68,9 @@ def LQC_BufferType : LQC_Type<"Buffer", "buffer"> {
 
 /// Token ids, positions, cache slots: one integer a token.
 def LQC_Tokens : 1DTensorOf<[I32]>;
+/// Columns of a matrix: how many there are is known when compiling.
+def LQC_ColumnIndices : RankedTensorOf<
+    [I32], [HasStaticShapePred, HasAnyRankOfPred<[1]>], "static 1D tensor">;
 /// Activations: tokens x features.
 def LQC_Activations : 2DTensorOf<[F32]>;
 /// Any float matrix, quantized or not.

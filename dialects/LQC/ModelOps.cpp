@@ -122,6 +122,29 @@ void LinearOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
   patterns.add(absorbDequantize);
 }
 
+bool LinearOp::readsKeptColumns() {
+  SplitColumnsOp split = getInput().getDefiningOp<SplitColumnsOp>();
+  return split && getInput() == split.getKept();
+}
+
+LogicalResult SplitColumnsOp::verify() {
+  // C1
+  for (Type type : {getInput().getType(), getKept().getType()})
+    if (cast<RankedTensorType>(type).getEncoding())
+      return emitOpError("must split plain matrices, got: ") << type;
+  // C2
+  int64_t count = rowsOf(getIndices());
+  if (count < 1 || count > columnsOf(getInput()))
+    return emitOpError("must keep at least one column and at most all, got: ")
+           << count << " of " << columnsOf(getInput());
+  // C3
+  if (failed(verifyEqual(*this, "kept must have one column per index",
+                         columnsOf(getKept()), count)))
+    return failure();
+  return verifyEqual(*this, "kept must have one row per input row",
+                     rowsOf(getKept()), rowsOf(getInput()));
+}
+
 //===----------------------------------------------------------------------===//
 // Normalization, rotary embedding
 //===----------------------------------------------------------------------===//

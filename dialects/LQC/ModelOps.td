@@ -54,6 +54,43 @@ def LQC_LinearOp : LQC_TensorOp<"linear"> {
   let results = (outs LQC_Activations:$result);
   let hasVerifier = 1;
   let hasCanonicalizer = 1;
+  let extraClassDeclaration = [{
+    /// Whether the input is the columns that a split keeps: the linear is then
+    /// the part of another one that is not to be quantized.
+    bool readsKeptColumns();
+  }];
+}
+
+def LQC_SplitColumnsOp : LQC_TensorOp<"split_columns", [
+    TypesMatchWith<"rest has the input's type", "input", "rest", "$_self">]> {
+  let summary = "sets some columns apart";
+  let description = [{
+    `rest` is the input with zeros in the columns `indices`, `kept` is those
+    columns side by side, rounded to its own element type. Of activations it
+    sets the salient channels apart, of a weight the columns that multiply them:
+
+    `x W^T = rest(x) rest(W)^T + kept(x) kept(W)^T`
+
+    so that the second product may be kept in higher precision whatever the
+    scheme of the first, and outliers do not count when `rest` is rounded.
+
+    ```mlir
+    %rest, %kept = lqc.split_columns %x, %columns : (tensor<?x256xf32>, tensor<3xi32>) -> (tensor<?x256xf32>, tensor<?x3xf32>)
+    %0 = lqc.linear %rest, %w : (tensor<?x256xf32>, tensor<768x256xf32, #lqc.scheme<"int4-g64">>) -> tensor<?x768xf32>
+    %1 = lqc.linear %kept, %v : (tensor<?x3xf32>, tensor<768x3xbf16>) -> tensor<?x768xf32>
+    %y = arith.addf %0, %1 : tensor<?x768xf32>
+    ```
+
+    The indices ascend; this is checked where their values are read.
+
+    **Constraints**
+    * C1: the input has no encoding, and neither has what is kept
+    * C2: there is at least one index, and not more than columns
+    * C3: what is kept has the input's rows and one column an index
+  }];
+  let arguments = (ins LQC_Matrix:$input, LQC_ColumnIndices:$indices);
+  let results = (outs LQC_Matrix:$rest, LQC_Matrix:$kept);
+  let hasVerifier = 1;
 }
 
 def LQC_RmsNormOp : LQC_TensorOp<"rms_norm", [

@@ -96,6 +96,8 @@ GetWeightOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
 
 void GetWeightOp::getAsmResultNames(
     function_ref<void(Value, StringRef)> setName) {
+  if (getType().getElementType().isInteger(32)) // not a matrix's numbers
+    return setName(getResult(), "columns");
   // The part before ".weight" says enough: "q_proj" for
   // "model.layers.0.self_attn.q_proj.weight.int4_g64.packed".
   StringRef name = getWeight();

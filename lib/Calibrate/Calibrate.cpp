@@ -119,7 +119,10 @@ struct LinearNames {
   WeightStore &weights;
   llvm::StringSet<> visited;
 
+  /// Empty: none, or only a part of one.
   StringRef of(LinearOp linear) const {
+    if (linear.readsKeptColumns())
+      return {};
     GetWeightOp read = linear.getWeight().getDefiningOp<GetWeightOp>();
     WeightOp weight = read ? weights.find(read.getWeight()) : WeightOp();
     return weight ? checkpointWeight(weight) : StringRef();

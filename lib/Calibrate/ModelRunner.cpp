@@ -148,15 +148,17 @@ bool ModelRunner::isNeededLater(Value value) const {
          (names != namesOf.end() && llvm::any_of(names->second, hasUser));
 }
 
-/// What the linear's outputs are added to, and nothing else is done with.
-static Value residualOf(LinearOp linear) {
-  Value result = linear.getResult();
+/// What a linear's outputs, with those of its kept columns, are added to, and
+/// nothing else is done with.
+static Value residualOf(Value result) {
   if (!result.hasOneUse())
     return {};
   arith::AddFOp sum = dyn_cast<arith::AddFOp>(*result.user_begin());
   if (!sum)
     return {};
-  return sum.getLhs() == result ? sum.getRhs() : sum.getLhs();
+  Value other = sum.getLhs() == result ? sum.getRhs() : sum.getLhs();
+  LinearOp part = other.getDefiningOp<LinearOp>();
+  return part && part.readsKeptColumns() ? residualOf(sum) : other;
 }
 
 Stage ModelRunner::stageAt(LinearOp linear, const IsWanted &isWanted) {
@@ -170,7 +172,7 @@ Stage ModelRunner::stageAt(LinearOp linear, const IsWanted &isWanted) {
   llvm::sort(stage.linears,
              [](LinearOp a, LinearOp b) { return a->isBeforeInBlock(b); });
   if (stage.linears.size() == 1)
-    stage.residual = residualOf(stage.linears.front());
+    stage.residual = residualOf(stage.linears.front().getResult());
   return stage;
 }
 

@@ -106,7 +106,8 @@ uint64_t Calibrator::findLinears() {
   uint64_t total = 0;
   (*model.module)->walk([&](LinearOp linear) {
     GetWeightOp read = linear.getWeight().getDefiningOp<GetWeightOp>();
-    if (!read || !linear->getParentOp()->hasAttr(kLayerAttrName))
+    if (!read || linear.readsKeptColumns() ||
+        !linear->getParentOp()->hasAttr(kLayerAttrName))
       return;
     bytes[read.getWeight()] = weightBytes(linear.getWeight().getType());
     total += bytes[read.getWeight()];

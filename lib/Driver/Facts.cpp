@@ -62,7 +62,8 @@ static StringRef activationsText(ModuleOp module) {
   return text;
 }
 
-void lqc::recordQuantization(ModuleOp module, const ModelOptions &options) {
+void lqc::recordQuantization(ModuleOp module, const ModelOptions &options,
+                             StringRef methods) {
   Builder builder(module.getContext());
   auto orFloat = [](StringRef scheme) {
     return scheme.empty() ? "float" : scheme;
@@ -79,7 +80,7 @@ void lqc::recordQuantization(ModuleOp module, const ModelOptions &options) {
            text("embedding", orFloat(options.embedding)),
            text("head", orFloat(options.head)),
            text("clip", options.clip.empty() ? "none" : options.clip),
-           text("method", options.method.empty() ? "none" : options.method),
+           text("method", methods.empty() ? "none" : methods),
            text("activations", activationsText(module)),
            builder.getNamedAttr("overrides",
                                 builder.getStrArrayAttr(overrides))}));
@@ -164,14 +165,15 @@ void lqc::printBits(const BitsReport &bits, llvm::raw_ostream &out) {
 //===----------------------------------------------------------------------===//
 
 static json::Object totalsJson(const WeightTotals &totals) {
-  json::Object types;
+  json::Object types, kept;
   for (const auto &[name, count] : totals.types)
     types[name] = count;
-  return json::Object{{"tensors", totals.tensors},
-                      {"weights", totals.elements},
-                      {"bytes", totals.bytes},
-                      {"bits_per_weight", totals.bitsPerWeight()},
-                      {"types", std::move(types)}};
+  for (const auto &[name, count] : totals.kept)
+    kept[name] = count;
+  return json::Object{
+      {"tensors", totals.tensors}, {"weights", totals.elements},
+      {"bytes", totals.bytes},     {"bits_per_weight", totals.bitsPerWeight()},
+      {"types", std::move(types)}, {"kept", std::move(kept)}};
 }
 
 json::Object lqc::bitsJson(const BitsReport &bits) {

@@ -44,8 +44,9 @@ inline constexpr llvm::StringLiteral kPayloadNamesAttrName =
 /// safetensors files by their headers.
 llvm::Error recordInputs(mlir::ModuleOp module, llvm::StringRef directory);
 
-/// After quantize.
-void recordQuantization(mlir::ModuleOp module, const ModelOptions &options);
+/// After quantize. `methods`: searchMethodsText() of the calibrated ones.
+void recordQuantization(mlir::ModuleOp module, const ModelOptions &options,
+                        llvm::StringRef methods);
 
 /// The report of lqc.bits, or nothing.
 std::optional<BitsReport> bitsOf(mlir::ModuleOp module);

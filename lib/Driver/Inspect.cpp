@@ -47,7 +47,8 @@ static SmallVector<RankedTensorType> layerMatrices(ModuleOp module) {
   DenseSet<Attribute> seen;
   module.walk([&](LinearOp linear) {
     GetWeightOp read = linear.getWeight().getDefiningOp<GetWeightOp>();
-    if (read && linear->getParentOp()->hasAttr(kLayerAttrName) &&
+    if (read && !linear.readsKeptColumns() &&
+        linear->getParentOp()->hasAttr(kLayerAttrName) &&
         seen.insert(read.getWeightAttr()).second)
       matrices.push_back(linear.getWeight().getType());
   });

@@ -12,9 +12,11 @@
 #include "lib/Driver/Paths.h"
 #include "lqc/Import/Safetensors/Importer.h"
 #include "lqc/Import/Tokenizer/Tokenizer.h"
+#include "lqc/Interpreter/WeightStore.h"
 #include "lqc/Support/Error.h"
 #include "lqc/Support/OutputFile.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -95,7 +97,7 @@ makeQuantizeOptions(Session &session, const ModelOptions &options) {
   if (!activations)
     return activations.takeError();
   result.activations = *activations;
-  llvm::Expected<SmallVector<SearchMethod>> methods =
+  llvm::Expected<SmallVector<SearchStep>> methods =
       parseSearchMethods(options.method);
   if (!methods)
     return prefixError("--method", methods.takeError());
@@ -332,15 +334,33 @@ llvm::Expected<Model> lqc::loadModel(Session &session,
   return model;
 }
 
+/// Passes do not read weights and kernels do not check them: column indices,
+/// which may come from any file, are looked at here.
+static llvm::Error checkColumns(const Model &model, unsigned threads) {
+  WeightStore store(model.module.get(), model.root, threads);
+  SmallVector<SplitColumnsOp> splits;
+  ModuleOp module = model.module.get();
+  for (func::FuncOp function : module.getOps<func::FuncOp>())
+    llvm::append_range(splits, function.getOps<SplitColumnsOp>());
+  for (SplitColumnsOp split : splits)
+    if (auto columns = readColumns(split, store); !columns)
+      return columns.takeError();
+  return llvm::Error::success();
+}
+
 llvm::Error lqc::runPhase(Session &session, Model &model, Phase phase,
                           const Plan &plan, const ModelOptions &options) {
   if (phase == Phase::Quantize && plan.phases.quantize.needsStatistics())
     if (llvm::Error error = searchCodes(session, model, plan, options.model))
       return error;
+  if (phase == Phase::Schedule)
+    if (llvm::Error error = checkColumns(model, session.threads()))
+      return error;
   if (llvm::Error error = session.runPhase(*model.module, phase, plan.phases))
     return error;
   if (phase == Phase::Quantize)
-    recordQuantization(*model.module, options);
+    recordQuantization(*model.module, options,
+                       searchMethodsText(plan.phases.quantize.methods));
   return llvm::Error::success();
 }
 

@@ -5,8 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Convert.h"
 #include "Dot.h"
 #include "Machine.h"
+#include "SplitColumns.h"
+#include "Types.h"
 
 #include "lqc/Support/Parallel.h"
 
@@ -80,6 +83,25 @@ static llvm::Error linear(LinearOp op, Frame &frame) {
                               outputs, first, last, result.data());
               });
   setMatrix(frame, op, tokens, outputs, std::move(result));
+  return llvm::Error::success();
+}
+
+static llvm::Error splitColumns(SplitColumnsOp op, Frame &frame) {
+  const TensorValue &input = frame.get(op.getInput());
+  const std::vector<int64_t> &indices = frame.get(op.getIndices()).integers();
+  int64_t rows = rowsOf(input), columns = columnsOf(input);
+  if (llvm::Error error = checkColumnIndices(indices, columns))
+    return opError(op, "{0}", llvm::toString(std::move(error)));
+  std::vector<float> rest = input.floats(), kept;
+  kept.reserve(rows * indices.size());
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t index : indices) {
+      kept.push_back(rest[row * columns + index]);
+      rest[row * columns + index] = 0;
+    }
+  roundFloats(kept.data(), *floatFormatOf(op.getKept().getType()), kept.size());
+  setMatrix(frame, op.getRest(), rows, columns, std::move(rest));
+  setMatrix(frame, op.getKept(), rows, indices.size(), std::move(kept));
   return llvm::Error::success();
 }
 
@@ -328,6 +350,7 @@ static llvm::Error attention(AttentionOp op, Frame &frame) {
 void lqc::addModelOps(OpTable &table) {
   addOp<EmbeddingOp>(table, embedding);
   addOp<LinearOp>(table, linear);
+  addOp<SplitColumnsOp>(table, splitColumns);
   addOp<RmsNormOp>(table, rmsNorm);
   addOp<RotaryTableOp>(table, rotaryTable);
   addOp<RopeOp>(table, rope);

@@ -9,6 +9,7 @@
 
 #include "Machine.h"
 #include "RowSource.h"
+#include "SplitColumns.h"
 #include "Types.h"
 
 #include "lqc/Interpreter/SearchResults.h"
@@ -65,6 +66,8 @@ private:
   llvm::Expected<RowSourcePtr> sourceOf(tensor::ExtractSliceOp op,
                                         Sources &sources);
   llvm::Expected<RowSourcePtr> sourceOf(tensor::ConcatOp op, Sources &sources);
+  llvm::Expected<RowSourcePtr> sourceOf(SplitColumnsOp op, bool isKept,
+                                        Sources &sources);
   llvm::Expected<RowSourcePtr> wholeSource(Value value);
   llvm::Expected<TensorValue> evaluateWhole(Value value);
 
@@ -222,6 +225,8 @@ llvm::Expected<RowSourcePtr> WeightEvaluator::makeSource(Value value,
     return sourceOf(slice, sources);
   if (tensor::ConcatOp concat = dyn_cast<tensor::ConcatOp>(op))
     return sourceOf(concat, sources);
+  if (SplitColumnsOp split = dyn_cast<SplitColumnsOp>(op))
+    return sourceOf(split, value == split.getKept(), sources);
   DequantizeOp dequantize = dyn_cast<DequantizeOp>(op);
   if (!dequantize)
     return wholeSource(value);
@@ -332,6 +337,21 @@ llvm::Expected<RowSourcePtr> WeightEvaluator::sourceOf(tensor::ConcatOp op,
   }
   return isColumns ? concatColumnsSource(type, std::move(inputs))
                    : concatRowsSource(type, std::move(inputs));
+}
+
+llvm::Expected<RowSourcePtr>
+WeightEvaluator::sourceOf(SplitColumnsOp op, bool isKept, Sources &sources) {
+  llvm::Expected<TensorValue> indices = evaluateWhole(op.getIndices());
+  if (!indices)
+    return indices.takeError();
+  int64_t columns = op.getInput().getType().getDimSize(1);
+  if (llvm::Error error = checkColumnIndices(indices->integers(), columns))
+    return opError(op, "{0}", llvm::toString(std::move(error)));
+  llvm::Expected<RowSourcePtr> input = sourceOf(op.getInput(), sources);
+  if (!input)
+    return input.takeError();
+  return splitSource(isKept ? op.getKept().getType() : op.getRest().getType(),
+                     std::move(*input), indices->integers(), isKept);
 }
 
 //===----------------------------------------------------------------------===//

@@ -74,6 +74,29 @@ llvm::Expected<HessianFactor> lqc::factorise(llvm::ArrayRef<float> gram,
                    damping / 10);
 }
 
+void lqc::correctDrift(llvm::MutableArrayRef<float> weights, int64_t rows,
+                       const HessianFactor &factor, const InputMoments &moments,
+                       unsigned threads) {
+  if (moments.drift.empty())
+    return;
+  const int64_t columns = factor.columns();
+  std::vector<float> correction(rows * columns), ordered(rows * columns);
+  llvm::copy(moments.residual, correction.begin());
+  parallelFor(0, rows, threads, [&](int64_t begin, int64_t end) {
+    addProduct(correction.data() + begin * columns, columns,
+               {weights.data() + begin * columns, columns, 1},
+               {moments.drift.data(), columns, 1},
+               {end - begin, columns, columns});
+    for (int64_t r = begin; r < end; ++r)
+      for (int64_t i = 0; i < columns; ++i)
+        ordered[r * columns + i] = correction[r * columns + factor.order[i]];
+  });
+  multiplyByInverse(factor.upper, columns, ordered, rows, threads);
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t i = 0; i < columns; ++i)
+      weights[r * columns + factor.order[i]] += ordered[r * columns + i];
+}
+
 //===----------------------------------------------------------------------===//
 // Rounding
 //===----------------------------------------------------------------------===//
@@ -94,7 +117,6 @@ public:
                         double &squaredError) const;
 
 private:
-  void correctDrift();
   void roundInOrder(llvm::MutableArrayRef<float> work, int64_t first,
                     llvm::ArrayRef<RowGrid> grids) const;
 
@@ -107,30 +129,9 @@ private:
 };
 } // namespace
 
-/// target += (target D + R) inverse(H), see the top of Gptq.h.
-void Rounder::correctDrift() {
-  const int64_t rows = result.rows;
-  std::vector<float> correction(rows * columns), ordered(rows * columns);
-  llvm::copy(moments.residual, correction.begin());
-  parallelFor(0, rows, options.threads, [&](int64_t begin, int64_t end) {
-    addProduct(correction.data() + begin * columns, columns,
-               {target.data() + begin * columns, columns, 1},
-               {moments.drift.data(), columns, 1},
-               {end - begin, columns, columns});
-    for (int64_t r = begin; r < end; ++r)
-      for (int64_t i = 0; i < columns; ++i)
-        ordered[r * columns + i] = correction[r * columns + factor.order[i]];
-  });
-  multiplyByInverse(factor.upper, columns, ordered, rows, options.threads);
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t i = 0; i < columns; ++i)
-      target[r * columns + factor.order[i]] += ordered[r * columns + i];
-}
-
 void Rounder::prepare(llvm::ArrayRef<float> weights) {
   target.assign(weights.begin(), weights.end());
-  if (!moments.drift.empty())
-    correctDrift();
+  correctDrift(target, result.rows, factor, moments, options.threads);
   for (size_t i = 0; i < target.size(); ++i)
     if (factor.importance[i % columns] == 0)
       target[i] = 0;

@@ -47,7 +47,8 @@ std::string lqc::fingerprintOf(ModuleOp module) {
     GetWeightOp read = linear.getWeight().getDefiningOp<GetWeightOp>();
     WeightOp weight =
         read ? symbols.lookup<WeightOp>(read.getWeight()) : WeightOp();
-    if (!weight)
+    // A part of another linear, which is named already.
+    if (!weight || linear.readsKeptColumns())
       return;
     RankedTensorType type = linear.getWeight().getType();
     os << checkpointWeight(weight) << ' ' << type.getDimSize(0) << 'x'

@@ -9,6 +9,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -29,12 +30,15 @@ StringRef lqc::weightClassName(WeightClass weightClass) {
 }
 
 std::string WeightTotals::typesText() const {
-  if (types.size() == 1)
-    return types.begin()->first;
   std::string text;
-  for (const auto &[name, count] : types)
-    text +=
-        (text.empty() ? "" : ", ") + name + " (" + std::to_string(count) + ")";
+  llvm::raw_string_ostream out(text);
+  for (const auto &[name, count] : types) {
+    out << (text.empty() ? "" : ", ") << name;
+    if (types.size() > 1)
+      out << " (" << count << ")";
+  }
+  for (const auto &[name, count] : kept)
+    out << llvm::format(", %.2g %% kept in ", 100.0 * count / elements) << name;
   return text;
 }
 
@@ -46,7 +50,17 @@ static WeightClass classOf(OpOperand &use) {
                                                         : WeightClass::Head;
   if (isa<EmbeddingOp>(user))
     return WeightClass::Embedding;
+  if (isa<SplitColumnsOp>(user) && user->getParentOp()->hasAttr(kLayerAttrName))
+    return WeightClass::Layers;
   return WeightClass::Other;
+}
+
+/// Whether a use is of a part of another weight: columns that are kept apart,
+/// or their indices.
+static bool isPart(OpOperand &use) {
+  LinearOp linear = dyn_cast<LinearOp>(use.getOwner());
+  return isa<SplitColumnsOp>(use.getOwner()) ||
+         (linear && linear.readsKeptColumns());
 }
 
 static std::string typeName(RankedTensorType type) {
@@ -57,6 +71,9 @@ static std::string typeName(RankedTensorType type) {
   return name;
 }
 
+/// Beside the bits of classes: the weight is a part of another one.
+static constexpr unsigned kPart = 1u << kWeightClasses;
+
 /// The classes of each weight that functions read, as a bit mask.
 static DenseMap<StringAttr, unsigned> findClasses(ModuleOp module) {
   DenseMap<StringAttr, unsigned> classes;
@@ -64,7 +81,8 @@ static DenseMap<StringAttr, unsigned> findClasses(ModuleOp module) {
     function.walk([&](GetWeightOp read) {
       for (OpOperand &use : read->getUses())
         if (!isa<RotaryTableOp>(use.getOwner()))
-          classes[read.getWeightAttr().getAttr()] |= 1u << int(classOf(use));
+          classes[read.getWeightAttr().getAttr()] |=
+              1u << int(classOf(use)) | (isPart(use) ? kPart : 0);
     });
   return classes;
 }
@@ -74,8 +92,9 @@ static uint64_t countParameters(WeightOp weight, SymbolTable &symbols,
                                 DenseSet<Operation *> &seen) {
   if (!weight || !seen.insert(weight).second)
     return 0;
-  if (weight.getValue())
-    return weight.getTensorType().getNumElements();
+  RankedTensorType type = weight.getTensorType();
+  if (weight.getValue()) // indices of columns are no parameters
+    return type.getElementType().isInteger() ? 0 : type.getNumElements();
   uint64_t sum = 0;
   weight.getInitializer().walk([&](GetWeightOp read) {
     sum += countParameters(symbols.lookup<WeightOp>(read.getWeight()), symbols,
@@ -95,13 +114,18 @@ BitsReport BitsReport::of(ModuleOp module) {
     unsigned mask = masks.lookup(weight.getSymNameAttr());
     if (!mask)
       continue;
-    report.headIsEmbedding |= (mask & embedding) && (mask & head);
-    report.parameters += countParameters(weight, symbols, seen);
     RankedTensorType type = weight.getTensorType();
     WeightTotals &totals = report.classes[llvm::countr_zero(mask)];
+    totals.bytes += weightBytes(type);
+    if (mask & kPart) {
+      if (!type.getElementType().isInteger())
+        totals.kept[typeName(type)] += type.getNumElements();
+      continue;
+    }
+    report.headIsEmbedding |= (mask & embedding) && (mask & head);
+    report.parameters += countParameters(weight, symbols, seen);
     totals.tensors += 1;
     totals.elements += type.getNumElements();
-    totals.bytes += weightBytes(type);
     totals.types[typeName(type)] += 1;
   }
   return report;
@@ -115,13 +139,15 @@ WeightTotals BitsReport::total() const {
     sum.bytes += totals.bytes;
     for (const auto &[name, count] : totals.types)
       sum.types[name] += count;
+    for (const auto &[name, count] : totals.kept)
+      sum.kept[name] += count;
   }
   return sum;
 }
 
 //===----------------------------------------------------------------------===//
 // As an attribute: {parameters, head_is_embedding, layers = {tensors, elements,
-// bytes, types = {NAME = COUNT}}, …}
+// bytes, types = {NAME = COUNT}, kept = {NAME = COUNT}}, …}
 //===----------------------------------------------------------------------===//
 
 DictionaryAttr BitsReport::toAttribute(MLIRContext *context) const {
@@ -129,22 +155,25 @@ DictionaryAttr BitsReport::toAttribute(MLIRContext *context) const {
   auto number = [&](StringRef name, uint64_t value) {
     return builder.getNamedAttr(name, builder.getI64IntegerAttr(value));
   };
+  auto counts = [&](StringRef name,
+                    const std::map<std::string, uint64_t> &values) {
+    SmallVector<NamedAttribute> numbers;
+    for (const auto &[key, count] : values)
+      numbers.push_back(number(key, count));
+    return builder.getNamedAttr(name, builder.getDictionaryAttr(numbers));
+  };
   SmallVector<NamedAttribute> entries = {
       number("parameters", parameters),
       builder.getNamedAttr("head_is_embedding",
                            builder.getBoolAttr(headIsEmbedding))};
   for (int i = 0; i < kWeightClasses; ++i) {
     const WeightTotals &totals = classes[i];
-    SmallVector<NamedAttribute> types;
-    for (const auto &[name, count] : totals.types)
-      types.push_back(number(name, count));
     entries.push_back(builder.getNamedAttr(
         weightClassName(WeightClass(i)),
         builder.getDictionaryAttr(
             {number("tensors", totals.tensors),
              number("elements", totals.elements), number("bytes", totals.bytes),
-             builder.getNamedAttr("types",
-                                  builder.getDictionaryAttr(types))})));
+             counts("types", totals.types), counts("kept", totals.kept)})));
   }
   return builder.getDictionaryAttr(entries);
 }
@@ -159,17 +188,23 @@ static bool readNumber(DictionaryAttr entries, StringRef name,
   return true;
 }
 
-static bool readTotals(DictionaryAttr entries, WeightTotals &totals) {
-  DictionaryAttr types =
-      entries ? entries.getAs<DictionaryAttr>("types") : DictionaryAttr();
-  if (!types || !readNumber(entries, "tensors", totals.tensors) ||
-      !readNumber(entries, "elements", totals.elements) ||
-      !readNumber(entries, "bytes", totals.bytes))
+static bool readCounts(DictionaryAttr entries, StringRef name,
+                       std::map<std::string, uint64_t> &counts) {
+  DictionaryAttr values = entries.getAs<DictionaryAttr>(name);
+  if (!values)
     return false;
-  for (NamedAttribute type : types)
-    if (!readNumber(types, type.getName(), totals.types[type.getName().str()]))
+  for (NamedAttribute value : values)
+    if (!readNumber(values, value.getName(), counts[value.getName().str()]))
       return false;
   return true;
+}
+
+static bool readTotals(DictionaryAttr entries, WeightTotals &totals) {
+  return entries && readNumber(entries, "tensors", totals.tensors) &&
+         readNumber(entries, "elements", totals.elements) &&
+         readNumber(entries, "bytes", totals.bytes) &&
+         readCounts(entries, "types", totals.types) &&
+         readCounts(entries, "kept", totals.kept);
 }
 
 std::optional<BitsReport> BitsReport::fromAttribute(Attribute attribute) {

@@ -28,14 +28,19 @@ llvm::StringRef weightClassName(WeightClass weightClass);
 struct WeightTotals {
   uint64_t tensors = 0;
   uint64_t elements = 0;
-  uint64_t bytes = 0; ///< codes, scales and zero points; no padding
+  /// Codes, scales, zero points, kept columns and their indices; no padding.
+  uint64_t bytes = 0;
   /// Tensors of each scheme or element type: {"int4-g64", 28}.
   std::map<std::string, uint64_t> types;
+  /// Elements that are kept apart from those tensors in a type of higher
+  /// precision (lqc.split_columns); they count in `elements` once.
+  std::map<std::string, uint64_t> kept;
 
   double bitsPerWeight() const {
     return elements ? 8.0 * bytes / elements : 0.0;
   }
-  /// "int4-g64", or "int4-g64 (20), bf16 (8)".
+  /// "int4-g64", or "int4-g64 (20), bf16 (8)", or "int3-g64, 1.2 % kept in
+  /// bf16".
   std::string typesText() const;
 };
 

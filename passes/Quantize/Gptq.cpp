@@ -7,6 +7,8 @@
 
 #include "lqc/Numerics/Gptq.h"
 
+#include "lqc/Interpreter/TensorValue.h"
+#include "lqc/Numerics/KeptColumns.h"
 #include "lqc/Support/Error.h"
 #include "passes/Quantize/Passes.h"
 #include "passes/Quantize/Search.h"
@@ -42,10 +44,14 @@ struct GptqPass : public lqc::impl::GptqPassBase<GptqPass> {
   }
 
   llvm::Error roundAll(SearchContext &search);
+  GptqOptions numericOptions(SearchContext &search) const;
   llvm::Error round(const SearchTarget &target, const InputStatistics &input,
                     SymbolTable &symbols, SearchContext &search);
   llvm::Error factoriseFor(const InputStatistics &input,
                            const GptqOptions &options);
+  llvm::Error roundAround(LinearOp kept, const SearchTarget &target,
+                          const InputStatistics &input, SymbolTable &symbols,
+                          SearchContext &search);
 
   SearchContext *given = nullptr;
   /// The last input's, for all linears that read it.
@@ -90,15 +96,7 @@ llvm::Error GptqPass::factoriseFor(const InputStatistics &input,
   return llvm::Error::success();
 }
 
-llvm::Error GptqPass::round(const SearchTarget &target,
-                            const InputStatistics &input, SymbolTable &symbols,
-                            SearchContext &search) {
-  WeightOp weight = target.weight;
-  RankedTensorType type = weight.getTensorType();
-  llvm::Expected<std::vector<float>> values =
-      readWeight(weight, search.weights);
-  if (!values)
-    return values.takeError();
+GptqOptions GptqPass::numericOptions(SearchContext &search) const {
   GptqOptions options;
   options.damping = damping;
   options.activationOrder = activationOrder;
@@ -106,6 +104,31 @@ llvm::Error GptqPass::round(const SearchTarget &target,
       clip == Clip::least_squares ? ClipSearch::LeastSquares : ClipSearch::None;
   options.sweeps = sweeps;
   options.threads = search.threads;
+  return options;
+}
+
+static void remarkRounded(const SearchTarget &target,
+                          const InputStatistics &input, double squaredError) {
+  WeightOp weight = target.weight;
+  remark::passed(weight.getLoc(), remarkNamed("WeightQuantized"))
+      << remark::metric("weight", weight.getSymName())
+      << remark::metric("scheme", schemeName(target.scheme.getValue()))
+      << remark::metric("tokens", input.tokens)
+      << remark::metric("error", squaredError / double(input.tokens));
+}
+
+llvm::Error GptqPass::round(const SearchTarget &target,
+                            const InputStatistics &input, SymbolTable &symbols,
+                            SearchContext &search) {
+  WeightOp weight = target.weight;
+  if (LinearOp kept = keptPartOf(target.linear))
+    return roundAround(kept, target, input, symbols, search);
+  RankedTensorType type = weight.getTensorType();
+  llvm::Expected<std::vector<float>> values =
+      readWeight(weight, search.weights);
+  if (!values)
+    return values.takeError();
+  const GptqOptions options = numericOptions(search);
   if (llvm::Error error = factoriseFor(input, options))
     return prefixError("weight @" + weight.getSymName(), std::move(error));
   llvm::Expected<GptqResult> result =
@@ -113,11 +136,66 @@ llvm::Error GptqPass::round(const SearchTarget &target,
            {input.gram, input.drift, input.residual}, options);
   if (!result)
     return prefixError("weight @" + weight.getSymName(), result.takeError());
-  remark::passed(weight.getLoc(), remarkNamed("WeightQuantized"))
-      << remark::metric("weight", weight.getSymName())
-      << remark::metric("scheme", schemeName(target.scheme.getValue()))
-      << remark::metric("tokens", input.tokens)
-      << remark::metric("error", result->squaredError / double(input.tokens));
+  remarkRounded(target, input, result->squaredError);
+  return replaceByCodes(target, result->codes, symbols, search);
+}
+
+//===----------------------------------------------------------------------===//
+// Behind lqc-protect-salient
+//===----------------------------------------------------------------------===//
+
+/// Makes what was found the value of a weight, in place of its initializer.
+static llvm::Error replaceKept(WeightOp weight, std::vector<float> values,
+                               StringRef source, SearchContext &search) {
+  RankedTensorType type = weight.getTensorType();
+  llvm::Expected<std::vector<char>> bytes = bytesFromTensor(
+      TensorValue::ofFloats({type.getDimSize(0), type.getDimSize(1)},
+                            std::move(values)),
+      type);
+  if (!bytes)
+    return prefixError("weight @" + weight.getSymName(), bytes.takeError());
+  weight.getInitializer().dropAllReferences();
+  weight.getInitializer().getBlocks().clear();
+  weight->setAttr(kSourceAttrName,
+                  StringAttr::get(weight.getContext(), source));
+  return search.results.set(weight, std::move(*bytes));
+}
+
+llvm::Error GptqPass::roundAround(LinearOp kept, const SearchTarget &target,
+                                  const InputStatistics &input,
+                                  SymbolTable &symbols, SearchContext &search) {
+  WeightOp weight = target.weight;
+  const std::string source = target.source.str();
+  RankedTensorType type = weight.getTensorType();
+  const int64_t rows = type.getDimSize(0), columns = type.getDimSize(1);
+  llvm::Expected<std::vector<int64_t>> indices = readColumns(
+      kept.getInput().getDefiningOp<SplitColumnsOp>(), search.weights);
+  if (!indices)
+    return indices.takeError();
+  GetWeightOp read = kept.getWeight().getDefiningOp<GetWeightOp>();
+  WeightOp other = read ? symbols.lookup<WeightOp>(read.getWeight()) : nullptr;
+  if (!other)
+    return makeError("the columns kept of @{0} must be a weight", source);
+  llvm::Expected<std::vector<float>> values =
+      readWeight(weight, search.weights);
+  if (!values)
+    return values.takeError();
+  llvm::Expected<std::vector<float>> apart = readWeight(other, search.weights);
+  if (!apart)
+    return apart.takeError();
+  // The weight as it was before the split.
+  const int64_t count = indices->size();
+  for (int64_t i = 0; i < rows * count; ++i)
+    (*values)[i / count * columns + (*indices)[i % count]] = (*apart)[i];
+  llvm::Expected<KeptResult> result = gptqKeeping(
+      *indices, *values, rows, columns, target.scheme.getValue(),
+      {input.gram, input.drift, input.residual}, numericOptions(search));
+  if (!result)
+    return prefixError("weight @" + weight.getSymName(), result.takeError());
+  remarkRounded(target, input, result->squaredError);
+  if (llvm::Error error =
+          replaceKept(other, std::move(result->kept), source, search))
+    return error;
   return replaceByCodes(target, result->codes, symbols, search);
 }
 

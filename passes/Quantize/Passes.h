@@ -9,6 +9,7 @@
 #define LQC_PASSES_QUANTIZE_PASSES_H
 
 #include "dialects/LQC/LQC.h"
+#include "passes/Quantize/SearchMethods.h"
 
 #include "mlir/Pass/Pass.h"
 
@@ -29,21 +30,18 @@ inline constexpr llvm::StringLiteral kSchemeAttrName = "lqc.scheme";
 /// What activations in front of quantized weights are rounded to.
 enum class ActivationType { F32, Int8, StaticInt8 };
 
-/// Methods that work by what a linear's input looks like, in the order in which
-/// they run.
-enum class SearchMethod { SmoothQuant, Awq, Gptq };
-
 struct SearchContext;
 
 /// Choices of the quantize phase.
 struct QuantizeOptions {
   /// Run before the rest, on the linears of layers, in this order.
-  llvm::SmallVector<SearchMethod> methods;
+  llvm::SmallVector<SearchStep> methods;
   QuantizeWeightsPassOptions weights;
   ActivationType activations = ActivationType::Int8;
 
   bool uses(SearchMethod method) const {
-    return llvm::is_contained(methods, method);
+    return llvm::any_of(
+        methods, [&](const SearchStep &step) { return step.method == method; });
   }
   /// Whether anything has to be known about the inputs of linears.
   bool needsStatistics() const {
@@ -68,11 +66,6 @@ void buildSchemeAssignment(mlir::OpPassManager &manager,
 /// the rounding of their inputs. The quantize phase does what they leave.
 void buildSearchPipeline(mlir::OpPassManager &manager,
                          const QuantizeOptions &options, SearchContext &search);
-
-/// Reads "awq,gptq": methods separated by commas, each once. They run in the
-/// order of SearchMethod, however they are written.
-llvm::Expected<llvm::SmallVector<SearchMethod>>
-parseSearchMethods(llvm::StringRef text);
 
 /// Reads the name of a scheme that weights can take; empty and "float" are no
 /// scheme (a null attribute). Errors are one clause: "no scheme is called …".

@@ -195,6 +195,62 @@ def RoundWeightsPass : SearchPass<"lqc-round-weights"> {
   ]);
 }
 
+def ProtectSalientPass : SearchPass<"lqc-protect-salient"> {
+  let summary = "Keeps the input channels whose rounding hurts most";
+  let description = [{
+    For each input that linears of a decoder layer read whose weights have the
+    attribute `lqc.scheme`: chooses the `percent` of its channels whose weights
+    lose most when they are rounded, sets them apart, and keeps them in 16 bits.
+    What a channel loses is the expected squared error that its rounding alone
+    makes in the outputs, summed over the readers:
+
+    `sum_readers |w_i - round_to_nearest(w)_i|^2 E[x_i^2]`
+
+    So outliers of the input count (LLM.int8(), Dettmers et al. 2022), and so do
+    weights that the scheme cannot hold (SpQR, Dettmers et al. 2023). Readers of
+    one input share the choice, and the split.
+
+    ```mlir
+    lqc.weight @q : tensor<256x256xbf16> = … attributes {lqc.scheme = #lqc.scheme<"int4-g64">}
+    %w = lqc.get_weight @q : tensor<256x256xbf16>
+    %y = lqc.linear %x, %w : (tensor<?x256xf32>, tensor<256x256xbf16>) -> tensor<?x256xf32>
+    // becomes, with percent=1
+    lqc.weight @q.columns : tensor<3xi32> = #lqc.file<"model.lqcw", …>
+    lqc.weight @q.rest : tensor<256x256xbf16> attributes {lqc.scheme = #lqc.scheme<"int4-g64">} {
+      %0 = lqc.get_weight @q : tensor<256x256xbf16>
+      %1 = lqc.get_weight @q.columns : tensor<3xi32>
+      %rest, %kept = lqc.split_columns %0, %1 : (tensor<256x256xbf16>, tensor<3xi32>) -> (tensor<256x256xbf16>, tensor<256x3xbf16>)
+      lqc.yield %rest : tensor<256x256xbf16>
+    }
+    lqc.weight @q.kept : tensor<256x3xbf16> { … lqc.yield %kept : tensor<256x3xbf16> }
+    %i = lqc.get_weight @q.columns : tensor<3xi32>
+    %rest, %kept = lqc.split_columns %x, %i : (tensor<?x256xf32>, tensor<3xi32>) -> (tensor<?x256xf32>, tensor<?x3xf32>)
+    %w = lqc.get_weight @q.rest : tensor<256x256xbf16>
+    %0 = lqc.linear %rest, %w : (tensor<?x256xf32>, tensor<256x256xbf16>) -> tensor<?x256xf32>
+    %v = lqc.get_weight @q.kept : tensor<256x3xbf16>
+    %1 = lqc.linear %kept, %v : (tensor<?x3xf32>, tensor<256x3xbf16>) -> tensor<?x256xf32>
+    %y = arith.addf %0, %1 : tensor<?x256xf32>
+    ```
+
+    The number of channels is the next whole one, 1 at least. What rounds the
+    rest comes behind: `lqc-gptq`, which fits the kept columns to the rounded
+    ones, or `lqc-round-weights`. Statistics of a linear behind a split are
+    those of the split's input. Every decision is a remark of the category
+    `lqc-protect-salient`, with the part of the expected error that the kept
+    channels had.
+
+    Needs `statistics` and a `sidecar` as `lqc-gptq` does, but no Hessians. Fails
+    if the statistics cannot be read or belong to another model, if a weight is
+    not finite, or if `percent` is not above 0 and at most 50. A linear without
+    statistics or without `lqc.scheme` stays as it is, with a remark.
+  }];
+  let dependentDialects = ["::lqc::LQCDialect", "::mlir::arith::ArithDialect"];
+  let options = !listconcat(searchOptions, [
+    Option<"percent", "percent", "double", /*default=*/"1.0",
+           "of the channels of each input">,
+  ]);
+}
+
 def GptqPass : SearchPass<"lqc-gptq"> {
   let summary = "Rounds weights by what their inputs look like (GPTQ)";
   let description = [{
@@ -219,6 +275,9 @@ def GptqPass : SearchPass<"lqc-gptq"> {
     calibrate --keep-hessians` wrote; the files that weights refer to must lie
     below the folder of the `.mlir` file. Every decision is a remark of the category
     `lqc-gptq`, with the squared error of the outputs of one token.
+
+    Behind `lqc-protect-salient` the kept columns take back what rounding the
+    others does wrong (`lqc/Numerics/KeptColumns.h`); they go to the sidecar too.
 
     Fails if the statistics cannot be read or belong to another model, if a
     weight is not finite, or if a Hessian is not positive definite. A linear

@@ -7,11 +7,9 @@
 
 #include "passes/Quantize/Passes.h"
 
-#include "lqc/Support/Error.h"
 #include "passes/Quantize/Search.h"
 
 #include "mlir/Pass/PassManager.h"
-#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace lqc;
@@ -46,12 +44,22 @@ static void addRounding(OpPassManager &manager, const QuantizeOptions &options,
 void lqc::buildSearchPipeline(OpPassManager &manager,
                               const QuantizeOptions &options,
                               SearchContext &search) {
-  if (options.uses(SearchMethod::SmoothQuant))
-    manager.addPass(createSmoothquantPass(search));
-  if (options.uses(SearchMethod::Awq))
-    manager.addPass(createAwqPass(search));
-  if (options.uses(SearchMethod::Gptq))
-    manager.addPass(createGptqPass(search));
+  for (const SearchStep &step : options.methods) {
+    switch (step.method) {
+    case SearchMethod::SmoothQuant:
+      manager.addPass(createSmoothquantPass(search));
+      break;
+    case SearchMethod::Awq:
+      manager.addPass(createAwqPass(search));
+      break;
+    case SearchMethod::Protect:
+      manager.addPass(createProtectSalientPass(search, step.percent));
+      break;
+    case SearchMethod::Gptq:
+      manager.addPass(createGptqPass(search));
+      break;
+    }
+  }
   addRounding(manager, options, search);
   // Here and not at the end, so that later layers are calibrated on what
   // rounded activations give.
@@ -61,35 +69,4 @@ void lqc::buildSearchPipeline(OpPassManager &manager,
   if (options.activations == ActivationType::StaticInt8)
     activations.scales = ActivationScales::Static;
   manager.addPass(createQuantizeActivationsPass(activations, search));
-}
-
-static constexpr std::pair<StringLiteral, SearchMethod> kMethodNames[] = {
-    {"smoothquant", SearchMethod::SmoothQuant},
-    {"awq", SearchMethod::Awq},
-    {"gptq", SearchMethod::Gptq}};
-
-static llvm::Expected<SearchMethod> parseSearchMethod(StringRef name) {
-  for (auto [known, method] : kMethodNames)
-    if (name == known)
-      return method;
-  return makeError("must be smoothquant, awq or gptq, or several of them "
-                   "(awq,gptq), got: {0}",
-                   quote(name));
-}
-
-llvm::Expected<SmallVector<SearchMethod>>
-lqc::parseSearchMethods(StringRef text) {
-  SmallVector<SearchMethod> methods;
-  if (text.empty())
-    return methods;
-  for (StringRef name : llvm::split(text, ',')) {
-    llvm::Expected<SearchMethod> method = parseSearchMethod(name);
-    if (!method)
-      return method.takeError();
-    if (llvm::is_contained(methods, *method))
-      return makeError("{0} must be given once, got: {1}", name, quote(text));
-    methods.push_back(*method);
-  }
-  llvm::sort(methods);
-  return methods;
 }

@@ -97,9 +97,19 @@ QuantizeActivationsPass::rangesOf(LinearOp linear, const Scheme &scheme,
   if (!*seen)
     return WeightOp();
   const int64_t columns = (*seen)->columns, size = scheme.groupColumns(columns);
-  std::vector<float> values(scheme.groups(columns));
+  std::vector<float> values(scheme.groups(columns)), peaks = (*seen)->maxAbs;
+  // Behind a split the statistics are those of its input.
+  if (SplitColumnsOp split =
+          linear.getInput().getDefiningOp<SplitColumnsOp>()) {
+    llvm::Expected<std::vector<int64_t>> kept =
+        readColumns(split, search.weights);
+    if (!kept)
+      return kept.takeError();
+    for (int64_t column : *kept)
+      peaks[column] = 0;
+  }
   for (int64_t c = 0; c < columns; ++c)
-    values[c / size] = std::max(values[c / size], (*seen)->maxAbs[c] / 127);
+    values[c / size] = std::max(values[c / size], peaks[c] / 127);
   return addVector(name + ".input_ranges", values, weight, symbols, search);
 }
 

@@ -48,7 +48,9 @@ static std::optional<std::string> findReaders(ScalableInput &scalable,
 /// Whether the rows of a linear can be scaled without anybody else seeing it.
 static std::optional<std::string> checkRows(LinearOp linear,
                                             SymbolTable &symbols) {
-  if (!linear || !linear.getResult().hasOneUse())
+  if (!linear)
+    return "it does not come from one linear";
+  if (!linear.getResult().hasOneUse())
     return "what produces it is used elsewhere";
   WeightOp weight = weightOf(linear.getWeight(), symbols);
   if (!weight)

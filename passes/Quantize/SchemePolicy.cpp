@@ -129,7 +129,10 @@ SmallVector<WeightUse> SchemePolicy::findUses(ModuleOp module,
       uses.push_back({&operand, weight, scheme});
   };
   module.walk([&](Operation *op) {
-    if (LinearOp linear = dyn_cast<LinearOp>(op))
+    LinearOp linear = dyn_cast<LinearOp>(op);
+    if (linear && linear.readsKeptColumns())
+      return; // set apart so that it is not quantized
+    if (linear)
       add(linear.getWeightMutable(), isInLayer(op) ? layerScheme : headScheme);
     else if (EmbeddingOp embedding = dyn_cast<EmbeddingOp>(op))
       add(embedding.getTableMutable(), embeddingScheme);

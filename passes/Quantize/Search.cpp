@@ -12,6 +12,7 @@
 #include "passes/Quantize/Passes.h"
 #include "passes/Quantize/SchemePolicy.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/Path.h"
@@ -92,6 +93,20 @@ SmallVector<TargetGroup> lqc::searchInputs(ModuleOp module,
   return result;
 }
 
+LinearOp lqc::keptPartOf(LinearOp linear) {
+  if (!linear.getInput().getDefiningOp<SplitColumnsOp>())
+    return {};
+  for (Operation *user : linear.getResult().getUsers()) {
+    if (!isa<arith::AddFOp>(user))
+      continue;
+    for (Value operand : user->getOperands())
+      if (LinearOp other = operand.getDefiningOp<LinearOp>();
+          other && other.readsKeptColumns() && !linear.readsKeptColumns())
+        return other;
+  }
+  return {};
+}
+
 llvm::Expected<std::vector<float>> lqc::readWeight(WeightOp weight,
                                                    WeightStore &store) {
   llvm::Expected<WeightBytes> bytes = store.get(weight);
@@ -112,11 +127,10 @@ llvm::Expected<std::vector<float>> lqc::readWeight(WeightOp weight,
   return values;
 }
 
-/// Adds a weight whose bytes a search has found.
-static llvm::Expected<WeightOp>
-addResult(const Twine &name, RankedTensorType type, std::vector<char> bytes,
-          Block::iterator place, Location loc, SymbolTable &symbols,
-          SearchContext &search) {
+llvm::Expected<WeightOp>
+lqc::addResult(const Twine &name, RankedTensorType type,
+               std::vector<char> bytes, Block::iterator place, Location loc,
+               SymbolTable &symbols, SearchContext &search) {
   MLIRContext *context = type.getContext();
   OpBuilder builder(context);
   // The value is set below: a weight must have one from its first moment.

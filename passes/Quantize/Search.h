@@ -87,6 +87,10 @@ struct TargetGroup {
 llvm::SmallVector<TargetGroup> searchInputs(mlir::ModuleOp module,
                                             mlir::SymbolTable &symbols);
 
+/// The linear of the columns that lqc-protect-salient has set apart from those
+/// of `linear`, whose outputs are added; null if it has not.
+LinearOp keptPartOf(LinearOp linear);
+
 /// The numbers of a plain weight, row-major. Error if one is not finite.
 llvm::Expected<std::vector<float>> readWeight(WeightOp weight,
                                               WeightStore &store);
@@ -95,6 +99,13 @@ llvm::Expected<std::vector<float>> readWeight(WeightOp weight,
 llvm::Error replaceByCodes(const SearchTarget &target,
                            const QuantizedTensor &codes,
                            mlir::SymbolTable &symbols, SearchContext &search);
+
+/// Adds to what the search has found: a new weight of these bytes at `place`.
+llvm::Expected<WeightOp>
+addResult(const llvm::Twine &name, mlir::RankedTensorType type,
+          std::vector<char> bytes, mlir::Block::iterator place,
+          mlir::Location loc, mlir::SymbolTable &symbols,
+          SearchContext &search);
 
 /// Adds a plain f32 vector to what the search has found, a new weight in front
 /// of `before`.
@@ -106,6 +117,8 @@ llvm::Expected<WeightOp> addVector(const llvm::Twine &name,
 /// Passes for the driver: with a context of its own, which outlives them.
 std::unique_ptr<mlir::Pass> createAwqPass(SearchContext &search);
 std::unique_ptr<mlir::Pass> createGptqPass(SearchContext &search);
+std::unique_ptr<mlir::Pass> createProtectSalientPass(SearchContext &search,
+                                                     double percent);
 std::unique_ptr<mlir::Pass>
 createRoundWeightsPass(const RoundWeightsPassOptions &options,
                        SearchContext &search);

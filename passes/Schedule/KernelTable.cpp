@@ -37,7 +37,8 @@ static std::optional<Units> unitsOf(OperationName name, ArrayRef<Type> inputs) {
       EmbeddingOp::getOperationName(),   RmsNormOp::getOperationName(),
       QuantizeOp::getOperationName(),    RotaryTableOp::getOperationName(),
       RopeOp::getOperationName(),        GatedActivationOp::getOperationName(),
-      CacheAppendOp::getOperationName(), arith::AddFOp::getOperationName()};
+      CacheAppendOp::getOperationName(), arith::AddFOp::getOperationName(),
+      SplitColumnsOp::getOperationName()};
   if (llvm::is_contained(byRow, op))
     return Units{};
   return std::nullopt;
@@ -62,6 +63,8 @@ static std::string nameFor(OperationName name, ArrayRef<Type> inputs,
   llvm::for_each(inputs, addShape);
   if (name.getStringRef() == QuantizeOp::getOperationName())
     llvm::for_each(results, addShape);
+  if (name.getStringRef() == SplitColumnsOp::getOperationName())
+    addShape(results.back());
   std::replace(text.begin(), text.end(), '-', '_');
   return text;
 }

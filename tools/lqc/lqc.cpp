@@ -63,6 +63,7 @@ examples:
   lqc compile ./model --cpu=haswell -o portable     runs on every CPU with AVX2
   lqc compile ./model --tokenizer=qwen2             vocab.json and merges.txt without configuration
   lqc compile ./model --quantize=int3-g64 --method=gptq --calibrate=train.txt -o tiny
+  lqc compile ./model --quantize=int3-g64 --method=protect=1%,gptq --calibrate=train.txt -o tiny
   lqc compile ./model --quantize=int4-g64 --compile-to=quantize -o model.mlir
   lqc compile model.mlir --compile-from=quantize -o tiny
   lqc compile ./model --quantize=int4-g64 --evaluate=valid.txt -o tiny
@@ -203,7 +204,8 @@ struct Flags {
   Text method{"method",
               "NAME,…",
               "calibrated methods, which run in this order: smoothquant, awq, "
-              "gptq (default: none, round to nearest)",
+              "protect=P% (keeps the P % most salient input channels in 16 "
+              "bits), gptq (default: none, round to nearest)",
               compile,
               interpret,
               eval};

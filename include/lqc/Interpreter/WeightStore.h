@@ -84,6 +84,12 @@ private:
   std::unique_ptr<WeightEvaluator> evaluator;
 };
 
+/// The column indices of a split, which kernels do not check. Errors: "weight
+/// @NAME: column indices must ascend and be below 64, got: 64 at element 3";
+/// they are no weight; those of get().
+llvm::Expected<std::vector<int64_t>> readColumns(SplitColumnsOp split,
+                                                 WeightStore &store);
+
 } // namespace lqc
 
 #endif // LQC_INTERPRETER_WEIGHTSTORE_H

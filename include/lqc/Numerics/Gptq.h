@@ -79,6 +79,12 @@ llvm::Expected<HessianFactor> factorise(llvm::ArrayRef<float> gram,
                                         int64_t columns,
                                         const GptqOptions &options);
 
+/// weights += (weights D + R) inverse(H), see the top of this file; nothing
+/// without drift. `weights` is rows x columns.
+void correctDrift(llvm::MutableArrayRef<float> weights, int64_t rows,
+                  const HessianFactor &factor, const InputMoments &moments,
+                  unsigned threads);
+
 struct GptqResult {
   QuantizedTensor codes;
   /// tr((W - Q) H (W - Q)^T), W the weights that were rounded: of all outputs,

@@ -67,7 +67,8 @@ public:
 
   /// The statistics of the input of the linear whose weight is made from
   /// `weight` of the checkpoint; null if it is not that linear's turn or
-  /// nothing was measured. They may be changed by divideChannels alone. Errors:
+  /// nothing was measured. Behind lqc.split_columns they are those of the
+  /// split's input. They may be changed by divideChannels alone. Errors:
   /// "PATH: input 'NAME': rule, got: value".
   virtual llvm::Expected<const InputStatistics *>
   inputOf(llvm::StringRef weight) = 0;
@@ -83,8 +84,8 @@ public:
 llvm::StringRef checkpointWeight(WeightOp weight);
 
 /// Names the linears of a model, their shapes and where their weights come
-/// from. Equal before and after quantizing or rescaling, different after
-/// pruning: statistics of a model with another fingerprint are stale.
+/// from. Equal before and after quantizing, rescaling or splitting columns off,
+/// different after pruning: statistics of a model with another fingerprint are stale.
 std::string fingerprintOf(mlir::ModuleOp module);
 
 //===----------------------------------------------------------------------===//

@@ -30,13 +30,16 @@ static void addArgument(BlockArgument argument, KernelCost &cost) {
   RankedTensorType type = dyn_cast<RankedTensorType>(argument.getType());
   if (!type)
     return; // the cache: see the operation
-  bool isIndex = type.getElementType().isInteger(); // tokens, positions, slots
+  Operation *user = argument.use_empty() ? nullptr : *argument.user_begin();
+  // Tokens, positions, slots.
+  bool isIndex = type.getElementType().isInteger() &&
+                 !isa_and_nonnull<SplitColumnsOp>(user);
   if (type.getRank() == 2)
     cost.rowBytes += bytesOfRow(type);
   else if (isIndex)
     cost.rowBytes += int64_t(weightBytes(type)) / type.getDimSize(0);
   else
-    cost.weightBytes += int64_t(weightBytes(type)); // a gain, a bias
+    cost.weightBytes += int64_t(weightBytes(type)); // a gain, a bias, columns
 }
 
 KernelCost KernelCost::of(KernelOp kernel) {

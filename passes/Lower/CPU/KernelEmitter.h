@@ -101,6 +101,7 @@ mlir::LogicalResult emitLinear(KernelEmitter &e);
 mlir::LogicalResult emitRmsNorm(KernelEmitter &e);
 mlir::LogicalResult emitQuantize(KernelEmitter &e);
 mlir::LogicalResult emitRotaryTable(KernelEmitter &e);
+mlir::LogicalResult emitSplitColumns(KernelEmitter &e);
 mlir::LogicalResult emitRope(KernelEmitter &e);
 mlir::LogicalResult emitCacheAppend(KernelEmitter &e);
 mlir::LogicalResult emitAttention(KernelEmitter &e);

@@ -31,6 +31,7 @@ static Emitter emitterFor(StringRef operation) {
       .Case(RmsNormOp::getOperationName(), emitRmsNorm)
       .Case(RopeOp::getOperationName(), emitRope)
       .Case(RotaryTableOp::getOperationName(), emitRotaryTable)
+      .Case(SplitColumnsOp::getOperationName(), emitSplitColumns)
       .Default(nullptr);
 }
 

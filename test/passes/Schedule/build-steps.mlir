@@ -59,6 +59,44 @@ func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>, %s: tensor<?xi32>, %c: 
 
 // -----
 
+// A split is a kernel with two destinations; what it keeps has a linear of its
+// own, whose weight is packed like any other, and the indices are a weight.
+
+lqc.weight @embed : tensor<32x64xbf16> = #lqc.random<seed = 1, std = 1.0 : f64>
+lqc.weight @w : tensor<32x64xbf16> = #lqc.random<seed = 2, std = 1.0 : f64>
+lqc.weight @v : tensor<32x3xbf16> = #lqc.random<seed = 3, std = 1.0 : f64>
+lqc.weight @i : tensor<3xi32> = dense<[1, 5, 63]> : tensor<3xi32>
+
+// CHECK: lqc.kernel @split_columns_1x64_1x3(%{{.+}}: tensor<1x64xf32>, %{{.+}}: tensor<3xi32>, %{{.+}}: tensor<1x64xf32>, %{{.+}}: tensor<1x3xf32>) attributes {destinations = 2 : i64, per_row, units = 1 : i64}
+// CHECK-LABEL: lqc.step @decode
+// CHECK: %[[COLUMNS:.+]] = lqc.get_weight @i : tensor<3xi32>
+// CHECK: lqc.dispatch @split_columns_1x64_1x3(%{{.+}}, %[[COLUMNS]], %[[REST:.+]], %[[KEPT:.+]]) rows
+// CHECK: lqc.dispatch @linear_1x64_32x64_bf16(%[[REST]], %{{.+}}, %[[A:.+]]) rows
+// CHECK: lqc.dispatch @linear_1x3_32x3_bf16(%[[KEPT]], %{{.+}}, %[[B:.+]]) rows
+// CHECK: lqc.dispatch @addf_1x32_1x32(%[[A]], %[[B]], %{{.+}}) rows
+
+func.func private @layers.0(%x: tensor<?x64xf32>) -> tensor<?x32xf32> {
+  %i = lqc.get_weight @i : tensor<3xi32>
+  %rest, %kept = lqc.split_columns %x, %i : (tensor<?x64xf32>, tensor<3xi32>) -> (tensor<?x64xf32>, tensor<?x3xf32>)
+  %w = lqc.get_weight @w : tensor<32x64xbf16>
+  %a = lqc.linear %rest, %w : (tensor<?x64xf32>, tensor<32x64xbf16>) -> tensor<?x32xf32>
+  %v = lqc.get_weight @v : tensor<32x3xbf16>
+  %b = lqc.linear %kept, %v : (tensor<?x3xf32>, tensor<32x3xbf16>) -> tensor<?x32xf32>
+  %y = arith.addf %a, %b : tensor<?x32xf32>
+  return %y : tensor<?x32xf32>
+}
+func.func @forward(%t: tensor<?xi32>, %p: tensor<?xi32>, %s: tensor<?xi32>, %c: !lqc.cache<2x16x2x32xf32>) -> tensor<?x32xf32> {
+  %e = lqc.get_weight @embed : tensor<32x64xbf16>
+  %x = lqc.embedding %t, %e : (tensor<?xi32>, tensor<32x64xbf16>) -> tensor<?x64xf32>
+  %y = func.call @layers.0(%x) : (tensor<?x64xf32>) -> tensor<?x32xf32>
+  %h = lqc.get_weight @head : tensor<32x32xbf16>
+  %l = lqc.linear %y, %h : (tensor<?x32xf32>, tensor<32x32xbf16>) -> tensor<?x32xf32>
+  return %l : tensor<?x32xf32>
+}
+lqc.weight @head : tensor<32x32xbf16> = #lqc.random<seed = 4, std = 1.0 : f64>
+
+// -----
+
 // expected-error@+1 {{has no function @forward to schedule}}
 module {}
 

@@ -54,6 +54,33 @@ TEST_F(ModelOpsTest, Linear) {
       (Floats{6.5, 0, 0.5, -2}));
 }
 
+static const char *const kSplitColumns = R"(
+  func.func @f(%x: tensor<?x4xf32>, %i: tensor<2xi32>) -> (tensor<?x4xf32>, tensor<?x2xf32>) {
+    %r, %k = lqc.split_columns %x, %i : (tensor<?x4xf32>, tensor<2xi32>) -> (tensor<?x4xf32>, tensor<?x2xf32>)
+    return %r, %k : tensor<?x4xf32>, tensor<?x2xf32>
+  })";
+
+TEST_F(ModelOpsTest, SplitColumns) {
+  parse(kSplitColumns);
+  Tensors results =
+      call("f", {floats({2, 4}, {1, 2, 3, 4, 5, 6, 7, 8}), integers({0, 2})});
+  ASSERT_EQ(results.size(), 2u);
+  EXPECT_EQ(results[0].floats(), (Floats{0, 2, 0, 4, 0, 6, 0, 8}));
+  EXPECT_EQ(results[1].floats(), (Floats{1, 3, 5, 7}));
+}
+
+TEST_F(ModelOpsTest, ColumnIndicesThatDoNotAscendAreErrors) {
+  TensorValue x = floats({1, 4}, {1, 2, 3, 4});
+  const std::string rule = "test.mlir:3:14: lqc.split_columns: column indices "
+                           "must ascend and be below 4, got: ";
+  EXPECT_EQ(runError(kSplitColumns, {x, integers({1, 4})}),
+            rule + "4 at element 1");
+  EXPECT_EQ(runError(kSplitColumns, {x, integers({1, 1})}),
+            rule + "1 at element 1");
+  EXPECT_EQ(runError(kSplitColumns, {x, integers({-1, 2})}),
+            rule + "-1 at element 0");
+}
+
 TEST_F(ModelOpsTest, LinearSumsInDouble) {
   const char *text = R"(
     func.func @f(%x: tensor<1x3xf32>, %w: tensor<1x3xf32>) -> tensor<1x1xf32> {

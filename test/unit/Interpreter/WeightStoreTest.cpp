@@ -38,6 +38,10 @@ protected:
       return llvm::Error::success();
     }));
   }
+  SplitColumnsOp splitInFunction() {
+    auto function = module->lookupSymbol<mlir::func::FuncOp>("f");
+    return *function.getOps<SplitColumnsOp>().begin();
+  }
   TensorValue value(llvm::StringRef name) {
     return valueOf(tensorFromBytes(bytes(name), weight(name).getTensorType()));
   }
@@ -290,6 +294,84 @@ TEST_F(WeightStoreTest, SlicesAndConcatenations) {
   EXPECT_EQ(value("rows").floats(), rows);
   EXPECT_EQ(value("columns").floats(),
             (Floats{a[8], b[0], b[1], b[2], a[11], b[3], b[4], b[5]}));
+}
+
+/// A weight with some columns apart, the others rounded; `indices` are three.
+static std::string splitWeights(const std::string &indices) {
+  return R"(
+    lqc.weight @w : tensor<19x32xf32> = #lqc.random<seed = 1, std = 1.0 : f64>
+    lqc.weight @i : tensor<3xi32> = dense<)" +
+         indices + R"(> : tensor<3xi32>
+    lqc.weight @rest : tensor<19x32xf32> {
+      %0 = lqc.get_weight @w : tensor<19x32xf32>
+      %1 = lqc.get_weight @i : tensor<3xi32>
+      %2, %3 = lqc.split_columns %0, %1 : (tensor<19x32xf32>, tensor<3xi32>) -> (tensor<19x32xf32>, tensor<19x3xbf16>)
+      lqc.yield %2 : tensor<19x32xf32>
+    }
+    lqc.weight @kept : tensor<19x3xbf16> {
+      %0 = lqc.get_weight @w : tensor<19x32xf32>
+      %1 = lqc.get_weight @i : tensor<3xi32>
+      %2, %3 = lqc.split_columns %0, %1 : (tensor<19x32xf32>, tensor<3xi32>) -> (tensor<19x32xf32>, tensor<19x3xbf16>)
+      lqc.yield %3 : tensor<19x3xbf16>
+    }
+    lqc.weight @exact : tensor<19x3xf32> {
+      %0 = lqc.get_weight @w : tensor<19x32xf32>
+      %1 = lqc.get_weight @i : tensor<3xi32>
+      %2, %3 = lqc.split_columns %0, %1 : (tensor<19x32xf32>, tensor<3xi32>) -> (tensor<19x32xf32>, tensor<19x3xf32>)
+      lqc.yield %3 : tensor<19x3xf32>
+    }
+    lqc.weight @codes : tensor<19x32xf32, #lqc.scheme<"int4-g32">> {
+      %0 = lqc.get_weight @rest : tensor<19x32xf32>
+      %1 = lqc.quantize %0 : (tensor<19x32xf32>) -> tensor<19x32xf32, #lqc.scheme<"int4-g32">>
+      lqc.yield %1 : tensor<19x32xf32, #lqc.scheme<"int4-g32">>
+    }
+    func.func @f(%x: tensor<?x32xf32>) -> tensor<?x3xf32> {
+      %0 = lqc.get_weight @i : tensor<3xi32>
+      %1, %2 = lqc.split_columns %x, %0 : (tensor<?x32xf32>, tensor<3xi32>) -> (tensor<?x32xf32>, tensor<?x3xf32>)
+      return %2 : tensor<?x3xf32>
+    })";
+}
+
+TEST_F(WeightStoreTest, SplitsColumns) {
+  parse(splitWeights("[0, 5, 31]"));
+  const Floats w = value("w").floats();
+  Floats rest = w, exact;
+  for (int row = 0; row < 19; ++row)
+    for (int column : {0, 5, 31}) {
+      exact.push_back(w[row * 32 + column]);
+      rest[row * 32 + column] = 0;
+    }
+  EXPECT_EQ(value("rest").floats(), rest);
+  EXPECT_EQ(value("exact").floats(), exact);
+  Floats kept = value("kept").floats();
+  ASSERT_EQ(kept.size(), exact.size());
+  for (size_t i = 0; i < kept.size(); ++i)
+    EXPECT_NEAR(kept[i], exact[i], std::fabs(exact[i]) / 256);
+  QuantizedTensor codes =
+      valueOf(quantize(rest, 19, 32, *parseScheme("int4-g32")));
+  EXPECT_EQ(value("codes").floats(), dequantize(codes));
+  EXPECT_EQ(valueOf(readColumns(splitInFunction(), *store)),
+            (std::vector<int64_t>{0, 5, 31}));
+}
+
+TEST_F(WeightStoreTest, ColumnIndicesAreChecked) {
+  parse(splitWeights("[0, 5, 32]"));
+  EXPECT_EQ(messageOf(store->get(weight("kept"))),
+            "test.mlir:13:16: lqc.split_columns: column indices must ascend "
+            "and be below 32, got: 32 at element 2");
+  EXPECT_EQ(messageOf(readColumns(splitInFunction(), *store)),
+            "weight @i: column indices must ascend and be below 32, got: 32 "
+            "at element 2");
+}
+
+TEST_F(WeightStoreTest, ColumnIndicesAreAWeight) {
+  parse(R"(
+    func.func @f(%x: tensor<?x4xf32>, %i: tensor<2xi32>) -> tensor<?x4xf32> {
+      %r, %k = lqc.split_columns %x, %i : (tensor<?x4xf32>, tensor<2xi32>) -> (tensor<?x4xf32>, tensor<?x2xf32>)
+      return %r : tensor<?x4xf32>
+    })");
+  EXPECT_EQ(messageOf(readColumns(splitInFunction(), *store)),
+            "the indices of lqc.split_columns must be a weight");
 }
 
 TEST_F(WeightStoreTest, QuantizedPartsMergeBeforePacking) {

@@ -473,6 +473,45 @@ TEST_P(KernelTest, Embedding) {
     check(name, 5, 1e-7, 5);
 }
 
+/// Two results, and indices that are a weight: as many as the type says.
+TEST_P(KernelTest, SplitColumns) {
+  std::string name = add(
+      "%x: tensor<8x43xf32>, %i: tensor<5xi32>, %r: tensor<8x43xf32>, "
+      "%k: tensor<8x5xf32>",
+      "%y, %z = lqc.split_columns %x, %i : (tensor<8x43xf32>, tensor<5xi32>) "
+      "-> (tensor<8x43xf32>, tensor<8x5xf32>)\n"
+      "lqc.yield %y, %z : tensor<8x43xf32>, tensor<8x5xf32>",
+      "destinations = 2 : i64, units = 1 : i64, per_row");
+  compile();
+  KernelOp kernel = module->lookupSymbol<KernelOp>(name);
+  std::vector<float> x = randomFloats({6, 43}).floats();
+  std::vector<float> rest(8 * 43, 7.0f), kept(8 * 5, 7.0f);
+  auto run = [&](std::vector<int32_t> indices) {
+    void *pointers[] = {x.data(), indices.data(), rest.data(), kept.data()};
+    function(name)(pointers, 6, 0, 2);
+    function(name)(pointers, 6, 2, 6);
+  };
+  run({0, 16, 17, 31, 42});
+  llvm::Expected<SmallVector<TensorValue>> expected = interpreter->call(
+      kernel, {TensorValue::ofFloats({6, 43}, x),
+               TensorValue::ofIntegers({5}, {0, 16, 17, 31, 42})});
+  ASSERT_TRUE(bool(expected)) << llvm::toString(expected.takeError());
+  std::vector<float> past(2 * 43, 7.0f);
+  EXPECT_EQ(ArrayRef(rest).take_front(6 * 43),
+            ArrayRef((*expected)[0].floats()));
+  EXPECT_EQ(ArrayRef(kept).take_front(6 * 5),
+            ArrayRef((*expected)[1].floats()));
+  // Rows past the valid ones are left alone.
+  EXPECT_EQ(ArrayRef(rest).drop_front(6 * 43), ArrayRef(past));
+  EXPECT_EQ(ArrayRef(kept).drop_front(6 * 5), ArrayRef(past).take_front(2 * 5));
+  // Damaged indices count as the last column: nothing else is touched.
+  run({0, 16, 17, -1, INT32_MAX});
+  EXPECT_EQ(kept[3], x[42]);
+  EXPECT_EQ(kept[4], x[42]);
+  EXPECT_EQ(rest[31], x[31]);
+  EXPECT_EQ(ArrayRef(rest).drop_front(6 * 43), ArrayRef(past));
+}
+
 /// Grouped-query attention over a cache with three slots, filled and read in
 /// steps of several tokens at once.
 TEST_P(KernelTest, CacheAndAttention) {

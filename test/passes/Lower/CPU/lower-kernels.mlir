@@ -125,3 +125,13 @@ lqc.kernel @k(%x: tensor<1x64xf32>, %out: tensor<1x64xf32>) attributes {destinat
   lqc.yield %y : tensor<1x64xf32>
 }
 }
+
+// -----
+
+module attributes {lqc.target = #lqc.target<cpu = "znver3", features = "+avx2">} {
+lqc.kernel @k(%x: tensor<4x64xf32>, %i: tensor<2xi32>, %rest: tensor<4x64xf32>, %kept: tensor<4x2xbf16>) attributes {destinations = 2 : i64, per_row, units = 1 : i64} {
+  // expected-error@+1 {{'lqc.split_columns' op activations must be f32, got: 'tensor<4x2xbf16>'}}
+  %y, %z = lqc.split_columns %x, %i : (tensor<4x64xf32>, tensor<2xi32>) -> (tensor<4x64xf32>, tensor<4x2xbf16>)
+  lqc.yield %y, %z : tensor<4x64xf32>, tensor<4x2xbf16>
+}
+}
