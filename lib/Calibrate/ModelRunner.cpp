@@ -60,8 +60,9 @@ struct ModelRunner::Step {
   SmallVector<Value> operands; ///< null: a weight, the next of `weights`
   SmallVector<std::shared_ptr<std::vector<char>>> weights;
   SmallVector<Type> inputs, results;
-  std::vector<float> scales; ///< of a quantization with static scales
+  std::vector<float> scales;          ///< of a quantization with static scales
   std::optional<PackedFactor> factor; ///< in place of the kernel
+  std::vector<float> table;           ///< of an embedding whose rows are codes
 };
 
 static bool isNative(Operation *op) { return isa<EmbeddingOp, QuantizeOp>(op); }
@@ -75,6 +76,20 @@ ModelRunner::ModelRunner(ModuleOp module, WeightStore &weights, KernelJit &jit,
   std::iota(positions.begin(), positions.end(), 0);
 }
 
+ModelRunner::ModelRunner(const ModelRunner &other)
+    : module(other.module), weights(other.weights), jit(other.jit),
+      pool(other.pool), windows(other.windows), precision(other.precision),
+      frames(other.frames), isStarted(other.isStarted), done(other.done),
+      aliases(other.aliases), namesOf(other.namesOf),
+      substitutes(other.substitutes), positions(other.positions),
+      sequence(other.sequence), cache(other.cache),
+      tokenArgument(other.tokenArgument),
+      positionArgument(other.positionArgument),
+      slotArgument(other.slotArgument), cacheArgument(other.cacheArgument) {
+  for (const auto &[value, slot] : other.slots)
+    slots[value] = std::make_unique<Slot>(*slot);
+}
+
 ModelRunner::~ModelRunner() = default;
 
 MutableArrayRef<float> ModelRunner::rows(Value value, int64_t window) {
@@ -86,6 +101,9 @@ MutableArrayRef<float> ModelRunner::rows(Value value, int64_t window) {
 //===----------------------------------------------------------------------===//
 
 llvm::Error ModelRunner::start() {
+  if (isStarted)
+    return llvm::Error::success();
+  isStarted = true;
   func::FuncOp forward = module.lookupSymbol<func::FuncOp>(kForwardName);
   if (!forward || !forward.getBody().hasOneBlock() ||
       forward.getNumArguments() != 4)
@@ -210,10 +228,8 @@ llvm::Expected<Stage> ModelRunner::collect(const IsWanted &isWanted,
 }
 
 llvm::Expected<Stage> ModelRunner::advance(const IsWanted &isWanted) {
-  if (!isStarted)
-    if (llvm::Error error = start())
-      return std::move(error);
-  isStarted = true;
+  if (llvm::Error error = start())
+    return std::move(error);
   SmallVector<Operation *> ops;
   llvm::Expected<Stage> stage = collect(isWanted, ops);
   if (!stage)
@@ -225,6 +241,34 @@ llvm::Expected<Stage> ModelRunner::advance(const IsWanted &isWanted) {
   if (llvm::Error error = run(ops))
     return std::move(error);
   return stage;
+}
+
+void ModelRunner::substitute(LinearOp linear, std::vector<float> values) {
+  substitutes[linear] = std::move(values);
+}
+
+/// In stretches from linear to linear, as only one stretch's weights are in
+/// memory.
+llvm::Error ModelRunner::finish(RowsSink take) {
+  if (llvm::Error error = start())
+    return error;
+  llvm::DenseSet<Operation *> passed;
+  auto isNext = [&](LinearOp linear) { return !passed.contains(linear); };
+  while (true) {
+    SmallVector<Operation *> ops;
+    llvm::Expected<Stage> stage = collect(isNext, ops);
+    if (!stage)
+      return stage.takeError();
+    if (!*stage) {
+      Operation *end = frames.front().block->getTerminator();
+      done.insert(end); // so that logits are of one window only
+      return run(ops, take, resolve(end->getOperand(0)));
+    }
+    if (llvm::Error error = run(ops))
+      return error;
+    for (LinearOp linear : stage->linears)
+      passed.insert(linear);
+  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -282,6 +326,18 @@ static llvm::Expected<TensorValue> readMatrix(WeightOp weight,
   return value;
 }
 
+/// The float32 values of the weight of a linear.
+llvm::Expected<std::vector<float>> ModelRunner::matrixOf(Operation *op,
+                                                         WeightOp weight) {
+  auto substitute = substitutes.find(op);
+  if (substitute != substitutes.end())
+    return std::move(substitute->second);
+  llvm::Expected<TensorValue> value = readMatrix(weight, weights);
+  if (!value)
+    return value.takeError();
+  return value->floats();
+}
+
 /// Matrices as packed float32, vectors as they are stored.
 llvm::Error ModelRunner::addWeight(Operation *op, GetWeightOp read,
                                    Step &step) {
@@ -297,14 +353,13 @@ llvm::Error ModelRunner::addWeight(Operation *op, GetWeightOp read,
     data->assign(bytes->bytes.begin(), bytes->bytes.end());
     step.inputs.push_back(type);
   } else {
-    llvm::Expected<TensorValue> value = readMatrix(weight, weights);
-    if (!value)
-      return value.takeError();
-    const std::vector<float> &floats = value->floats();
+    llvm::Expected<std::vector<float>> floats = matrixOf(op, weight);
+    if (!floats)
+      return floats.takeError();
     Layout layout{16, 1};
     int64_t rows = type.getDimSize(0), columns = type.getDimSize(1);
     data->resize(packedBytes(sizeof(float), rows, columns, layout));
-    pack({reinterpret_cast<const char *>(floats.data()), 4 * floats.size()},
+    pack({reinterpret_cast<const char *>(floats->data()), 4 * floats->size()},
          sizeof(float), rows, columns, layout, *data);
     step.inputs.push_back(RankedTensorType::get(
         type.getShape(), Float32Type::get(type.getContext()),
@@ -358,6 +413,8 @@ llvm::Error ModelRunner::prepare(Operation *op, Step &step) {
       return scales.takeError();
     step.scales = std::move(*scales);
   }
+  if (EmbeddingOp embedding = dyn_cast<EmbeddingOp>(op))
+    return prepareEmbedding(embedding, step);
   if (isNative(op))
     return llvm::Error::success();
   if (roundsFactors(op))
@@ -394,33 +451,50 @@ char *ModelRunner::address(Value value, int64_t window) {
   return reinterpret_cast<char *>(rows.data());
 }
 
-/// Looks up rows in the table as it is stored, which may be larger than all
-/// other weights.
-llvm::Error ModelRunner::runEmbedding(EmbeddingOp op, int64_t window) {
+/// The table, which may be larger than all other weights, stays as it is
+/// stored, unless its rows are codes.
+llvm::Error ModelRunner::prepareEmbedding(EmbeddingOp op, Step &step) {
   GetWeightOp read = op.getTable().getDefiningOp<GetWeightOp>();
   WeightOp weight = read ? weights.find(read.getWeight()) : WeightOp();
-  if (!weight || weight.getTensorType().getEncoding() ||
-      resolve(op.getIndices()) != tokenArgument)
-    return makeError("the embedding must look up tokens in a plain weight");
-  llvm::Expected<WeightBytes> bytes = weights.get(weight);
-  if (!bytes)
-    return bytes.takeError();
+  if (!weight || resolve(op.getIndices()) != tokenArgument)
+    return makeError("the embedding must look up tokens in a weight");
+  for (int32_t token : windows.tokens)
+    if (token < 0 || token >= weight.getTensorType().getDimSize(0))
+      return makeError("token ids must be below {0}, got: {1}",
+                       weight.getTensorType().getDimSize(0), token);
+  if (!weight.getTensorType().getEncoding())
+    return llvm::Error::success();
+  llvm::Expected<std::vector<float>> table = matrixOf(op, weight);
+  if (!table)
+    return table.takeError();
+  step.table = std::move(*table);
+  return llvm::Error::success();
+}
+
+llvm::Error ModelRunner::runEmbedding(EmbeddingOp op, const Step &step,
+                                      int64_t window) {
+  GetWeightOp read = op.getTable().getDefiningOp<GetWeightOp>();
+  WeightOp weight = weights.find(read.getWeight());
   RankedTensorType type = weight.getTensorType();
   int64_t columns = type.getDimSize(1);
   RankedTensorType rowType =
       RankedTensorType::get({1, columns}, type.getElementType());
   uint64_t rowBytes = weightBytes(rowType);
+  llvm::Expected<WeightBytes> bytes = weights.get(weight);
+  if (!bytes)
+    return bytes.takeError();
   float *out = reinterpret_cast<float *>(address(op.getResult(), window));
-  for (int64_t t = 0; t < windows.length; ++t) {
+  for (int64_t t = 0; t < windows.length; ++t, out += columns) {
     int64_t token = windows.tokens[window * windows.length + t];
-    if (token < 0 || token >= type.getDimSize(0))
-      return makeError("token ids must be below {0}, got: {1}",
-                       type.getDimSize(0), token);
+    if (!step.table.empty()) {
+      llvm::copy(ArrayRef(step.table).slice(token * columns, columns), out);
+      continue;
+    }
     llvm::Expected<TensorValue> row = tensorFromBytes(
         bytes->bytes.slice(token * rowBytes, rowBytes), rowType);
     if (!row)
       return row.takeError();
-    llvm::copy(row->floats(), out + t * columns);
+    llvm::copy(row->floats(), out);
   }
   return llvm::Error::success();
 }
@@ -474,7 +548,7 @@ void ModelRunner::runProduct(const Step &step, int64_t window) {
 
 llvm::Error ModelRunner::runStep(Step &step, int64_t window) {
   if (EmbeddingOp embedding = dyn_cast<EmbeddingOp>(step.op))
-    return runEmbedding(embedding, window);
+    return runEmbedding(embedding, step, window);
   if (QuantizeOp quantize = dyn_cast<QuantizeOp>(step.op))
     return runQuantize(quantize, step, window);
   if (step.factor) {
@@ -495,7 +569,8 @@ llvm::Error ModelRunner::runStep(Step &step, int64_t window) {
   return llvm::Error::success();
 }
 
-llvm::Error ModelRunner::run(ArrayRef<Operation *> ops) {
+llvm::Error ModelRunner::run(ArrayRef<Operation *> ops, RowsSink take,
+                             Value taken) {
   std::vector<Step> steps(ops.size());
   for (auto [op, step] : llvm::zip(ops, steps))
     if (llvm::Error error = prepare(op, step))
@@ -505,6 +580,12 @@ llvm::Error ModelRunner::run(ArrayRef<Operation *> ops) {
     for (Step &step : steps)
       if (llvm::Error error = runStep(step, window))
         return error;
+    if (take) {
+      const float *rows = reinterpret_cast<float *>(address(taken, window));
+      int64_t size = windows.length * slots.at(taken)->columns;
+      if (llvm::Error error = take(window, ArrayRef(rows, size)))
+        return error;
+    }
     for (Value value : dead)
       if (slots.at(value)->isKept)
         release(slots.at(value)->at(window));

@@ -55,17 +55,29 @@ struct Stage {
 class ModelRunner {
 public:
   using IsWanted = std::function<bool(LinearOp)>;
+  /// Takes the rows (windows.length) of a window.
+  using RowsSink =
+      llvm::function_ref<llvm::Error(int64_t window, llvm::ArrayRef<float>)>;
 
   /// Everything given must outlive the runner. With Precision::BFloat, linears
   /// may be products of bf16 numbers where the machine is quicker at those.
   ModelRunner(mlir::ModuleOp module, WeightStore &weights, KernelJit &jit,
               lqc_pool &pool, const CalibrationWindows &windows,
               Precision precision = Precision::Float);
+  /// The same walk at the same stop, to go on in another way.
+  ModelRunner(const ModelRunner &other);
   ~ModelRunner();
 
   /// Runs until a linear that `isWanted`; gives the wanted linears of its
   /// function that read the same input. An empty stage: there is none any more.
   llvm::Expected<Stage> advance(const IsWanted &isWanted);
+
+  /// Lets `linear`, which has not been run yet, run on `values` (as many as its
+  /// weight has) instead of its weight.
+  void substitute(LinearOp linear, std::vector<float> values);
+
+  /// Runs to the end and gives the logits, window by window; they are not kept.
+  llvm::Error finish(RowsSink take);
 
   /// The rows (windows.length) of one window of a stage's input or residual.
   llvm::MutableArrayRef<float> rows(mlir::Value value, int64_t window);
@@ -88,15 +100,19 @@ private:
   mlir::Value resolve(mlir::Value value) const;
   bool isNeededLater(mlir::Value value) const;
 
-  llvm::Error run(llvm::ArrayRef<mlir::Operation *> ops);
+  llvm::Error run(llvm::ArrayRef<mlir::Operation *> ops, RowsSink take = {},
+                  mlir::Value taken = {});
   llvm::Error prepare(mlir::Operation *op, Step &step);
   llvm::Error addOperand(mlir::Operation *op, mlir::Value operand, Step &step);
   llvm::Error addWeight(mlir::Operation *op, GetWeightOp read, Step &step);
+  llvm::Expected<std::vector<float>> matrixOf(mlir::Operation *op,
+                                              WeightOp weight);
   bool roundsFactors(mlir::Operation *op) const;
   llvm::Error packFactor(LinearOp op, Step &step);
   llvm::Error runStep(Step &step, int64_t window);
   void runProduct(const Step &step, int64_t window);
-  llvm::Error runEmbedding(EmbeddingOp op, int64_t window);
+  llvm::Error prepareEmbedding(EmbeddingOp op, Step &step);
+  llvm::Error runEmbedding(EmbeddingOp op, const Step &step, int64_t window);
   llvm::Expected<std::vector<float>> scalesOf(QuantizeOp op);
   llvm::Error runQuantize(QuantizeOp op, const Step &step, int64_t window);
   char *address(mlir::Value value, int64_t window);
@@ -116,6 +132,7 @@ private:
   llvm::DenseMap<mlir::Value, mlir::Value> aliases;
   llvm::DenseMap<mlir::Value, llvm::SmallVector<mlir::Value, 2>> namesOf;
   llvm::DenseMap<mlir::Value, std::unique_ptr<Slot>> slots;
+  llvm::DenseMap<mlir::Operation *, std::vector<float>> substitutes;
   std::vector<int32_t> positions, sequence; ///< (length): 0, 1, ... and zeros
   std::vector<char> cache;                  ///< one layer, one window
   mlir::Value tokenArgument, positionArgument, slotArgument, cacheArgument;

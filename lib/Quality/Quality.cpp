@@ -103,6 +103,10 @@ static Figure figureOf(const BlockMean &mean,
   return figure;
 }
 
+Figure lqc::meanFigure(const BlockMean &mean) {
+  return figureOf(mean, [](double value) { return std::max(value, 0.0); });
+}
+
 //===----------------------------------------------------------------------===//
 // All tokens
 //===----------------------------------------------------------------------===//
@@ -141,7 +145,7 @@ Quality QualityStatistics::result() const {
     return quality;
   Comparison &comparison = quality.comparison.emplace();
   comparison.referencePerplexity = figureOf(referenceNll, toPerplexity);
-  comparison.kl = figureOf(kl, [](double nats) { return std::max(nats, 0.0); });
+  comparison.kl = meanFigure(kl);
   comparison.klP99 = percentile99(divergences);
   comparison.top1 =
       figureOf(top1, [](double part) { return std::clamp(part, 0.0, 1.0); });

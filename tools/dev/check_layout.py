@@ -25,7 +25,7 @@ ALLOWED = {
     "Statistics": MODEL | {"Import"},
     "passes": MODEL | READERS,
     "Target": MODEL | READERS | {"passes"},
-    "Calibrate": MODEL | READERS | {"passes", "Target"},
+    "Calibrate": MODEL | READERS | {"passes", "Target", "Quality"},
     "Driver": MODEL | READERS | {"passes", "Target", "Calibrate", "Quality"},
     "CAPI": MODEL | READERS | {"passes", "Target", "Calibrate", "Driver"},
     "tools": MODEL | READERS | {"passes", "Target", "Calibrate", "Driver"},

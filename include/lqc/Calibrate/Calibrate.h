@@ -43,6 +43,22 @@ llvm::Expected<CalibrationWindows> drawWindows(llvm::ArrayRef<int32_t> text,
                                                int64_t samples, int64_t length,
                                                uint64_t seed);
 
+/// A text in two parts.
+struct SplitText {
+  std::vector<int32_t> kept, heldOut;
+};
+
+/// Holds out a tenth, in pieces of whole windows of `length` tokens from up to
+/// 64 places that are spread over the text: its end alone may be of another
+/// kind. Of a text too short for ten windows, the last tenth of its tokens.
+SplitText holdOut(llvm::ArrayRef<int32_t> text, int64_t length);
+
+/// Windows of `length` tokens without overlap, at most `most`, spread evenly
+/// over the text; what does not fill a window is left out. A text shorter than
+/// `length` gives one window, itself. Error if the text has no token.
+llvm::Expected<CalibrationWindows> spreadWindows(llvm::ArrayRef<int32_t> text,
+                                                 int64_t most, int64_t length);
+
 /// One stage of the walk.
 struct CalibrationStage {
   std::string input;                ///< name of the input: its first linear

@@ -89,6 +89,9 @@ private:
   Block open, all;
 };
 
+/// The mean with its 95 % confidence interval, which begins at 0 at least.
+Figure meanFigure(const BlockMean &mean);
+
 /// What was measured against a reference.
 struct Comparison {
   Figure referencePerplexity;

@@ -58,3 +58,40 @@ TEST(Windows, OfNothingAreAnError) {
   EXPECT_EQ(llvm::toString(windows.takeError()),
             "the calibration text must have at least one token");
 }
+
+TEST(Windows, SpreadOverTheTextWithoutOverlap) {
+  CalibrationWindows windows = cantFail(spreadWindows(counting(100), 3, 8));
+  EXPECT_EQ(windows.count, 3); // of twelve
+  ASSERT_EQ(windows.tokens.size(), 24u);
+  EXPECT_EQ(windows.tokens[0], 0);
+  EXPECT_EQ(windows.tokens[8], 32);
+  EXPECT_EQ(windows.tokens[16], 64);
+  EXPECT_EQ(windows.tokens[23], 71);
+  EXPECT_EQ(cantFail(spreadWindows(counting(100), 50, 8)).count, 12);
+  EXPECT_EQ(cantFail(spreadWindows(counting(5), 50, 8)).length, 5);
+  EXPECT_EQ(llvm::toString(spreadWindows({}, 1, 8).takeError()),
+            "the calibration text must have at least one token");
+}
+
+TEST(Windows, OfATenthAreHeldOutAllOverTheText) {
+  SplitText split = holdOut(counting(800), 8);
+  EXPECT_EQ(split.heldOut.size(), 80u);
+  EXPECT_EQ(split.kept.size() + split.heldOut.size(), 800u);
+  EXPECT_EQ(split.kept.front(), 0);
+  EXPECT_EQ(split.heldOut.front(), 72); // ten places of 80 tokens
+  EXPECT_EQ(split.heldOut[8], 152);
+  EXPECT_EQ(split.heldOut.back(), 799);
+  EXPECT_EQ(split.kept[72], 80);
+}
+
+TEST(Windows, HeldOutOfALongTextComeFrom64Places) {
+  SplitText split = holdOut(counting(64 * 250), 8);
+  EXPECT_EQ(split.heldOut.size(), 64u * 24); // whole windows of each tenth
+  EXPECT_EQ(split.heldOut.front(), 226);
+}
+
+TEST(Windows, HeldOutOfAShortTextAreItsEnd) {
+  SplitText split = holdOut(counting(50), 8);
+  EXPECT_EQ(split.heldOut, (std::vector<int32_t>{45, 46, 47, 48, 49}));
+  EXPECT_TRUE(holdOut(counting(9), 8).heldOut.empty());
+}
