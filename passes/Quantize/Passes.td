@@ -91,6 +91,42 @@ def AssignSchemesPass : Pass<"lqc-assign-schemes", "::mlir::ModuleOp"> {
   ];
 }
 
+def AllocateBitsPass : Pass<"lqc-allocate-bits", "::mlir::ModuleOp"> {
+  let summary = "Chooses the scheme of each weight under a budget";
+  let description = [{
+    Gives each weight of a decoder layer's linear that has the attribute
+    `lqc.sensitivities` one of the schemes that stand in it, as `lqc.scheme`, for
+    the passes that find the codes. The attribute says how much each scheme loses
+    (KL divergence to the float model, nats a token, of rounding this weight
+    alone); `lqc compile --bits-per-weight` measures it. Losses are added up:
+    with `bits-per-weight` the sum is the least that so many bits allow, with
+    `max-kl` the bits are the fewest that allow this sum (see
+    `lqc/Numerics/Allocation.h`).
+
+    ```mlir
+    lqc.weight @q : tensor<256x256xbf16> = #lqc.file<…> attributes {lqc.sensitivities = {"int2-g64" = 2.0e-2, "int4-g64" = 1.0e-3}}
+    // becomes, with bits-per-weight=3
+    lqc.weight @q : tensor<256x256xbf16> = #lqc.file<…> attributes {lqc.scheme = #lqc.scheme<"int2-g64">}
+    ```
+
+    Bits are real: codes, scales and zero points of all weights that linears of
+    layers read. Weights without the attribute count with their `lqc.scheme`, or
+    as they are stored. Every choice is a remark of the category
+    `lqc-allocate-bits`, with the bytes and the loss.
+
+    Fails if the budget is below what the smallest schemes take, or the least
+    loss above `max-kl`; if no weight has sensitivities; if one names no scheme
+    or one that the weight cannot take, or is no number of at least 0.
+  }];
+  let dependentDialects = ["::lqc::LQCDialect"];
+  let options = [
+    Option<"bitsPerWeight", "bits-per-weight", "double", /*default=*/"0",
+           "bits a weight of the layers' linears, scales counted; 0: none given">,
+    Option<"maxKl", "max-kl", "double", /*default=*/"0",
+           "sum of losses, nats a token; 0: none given">,
+  ];
+}
+
 /// Options of every pass that works with statistics.
 class SearchPass<string name> : Pass<name, "::mlir::ModuleOp"> {
   let dependentDialects = ["::lqc::LQCDialect"];

@@ -111,6 +111,12 @@ SchemeAttr SchemePolicy::preferred(WeightOp weight, SchemeAttr scheme) {
   return scheme;
 }
 
+bool SchemePolicy::isOverridden(WeightOp weight) const {
+  return llvm::any_of(overrides, [&](const Override &override) {
+    return override.pattern.match(checkpointWeight(weight));
+  });
+}
+
 SmallVector<WeightUse> SchemePolicy::findUses(ModuleOp module,
                                               SymbolTable &symbols,
                                               StringRef category) {

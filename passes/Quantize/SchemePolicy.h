@@ -38,6 +38,9 @@ public:
                                         mlir::SymbolTable &symbols,
                                         llvm::StringRef category);
 
+  /// Whether an override decides about the weight.
+  bool isOverridden(WeightOp weight) const;
+
   /// Fails if an override has matched no weight: a typing mistake.
   mlir::LogicalResult checkOverrides(mlir::ModuleOp module) const;
 
