@@ -55,9 +55,22 @@ lqc::planCalibration(const CalibrationTextOptions &options) {
 /// channels.
 static constexpr int64_t kFewTokens = 512;
 
-llvm::Expected<CalibrationWindows> lqc::readWindows(const Model &model,
-                                                    const CalibrationPlan &plan,
-                                                    StringRef name) {
+static void warnIfFew(StringRef text, int64_t tokens) {
+  if (tokens < kFewTokens)
+    llvm::errs() << "lqc: warning: " << text << ": " << tokens
+                 << " tokens are few to calibrate on: 10000 and more give "
+                    "better codes\n";
+}
+
+namespace {
+struct CalibrationText {
+  std::vector<int32_t> tokens;
+  int64_t length; ///< of windows
+};
+} // namespace
+
+static llvm::Expected<CalibrationText>
+readText(const Model &model, const CalibrationPlan &plan, StringRef name) {
   llvm::Expected<ModelAttr> attribute = modelAttribute(model, name);
   if (!attribute)
     return attribute.takeError();
@@ -73,22 +86,50 @@ llvm::Expected<CalibrationWindows> lqc::readWindows(const Model &model,
       tokenizer =
           runtime::Tokenizer::open(tables->data(), tables->size(), error);
   }
-  std::vector<int32_t> tokens;
+  CalibrationText text;
   if (!error.empty() ||
       !runtime::readTokenFile(plan.text, tokenizer.get(),
-                              attribute->getVocabulary(), tokens, error))
+                              attribute->getVocabulary(), text.tokens, error))
     return makeError("{0}", error);
-  int64_t length = std::min(plan.length, attribute->getContextLength());
-  llvm::Expected<CalibrationWindows> windows =
-      drawWindows(tokens, plan.samples, length, uint64_t(plan.seed));
+  text.length = std::min(plan.length, attribute->getContextLength());
+  return text;
+}
+
+llvm::Expected<CalibrationWindows> lqc::readWindows(const Model &model,
+                                                    const CalibrationPlan &plan,
+                                                    StringRef name) {
+  llvm::Expected<CalibrationText> text = readText(model, plan, name);
+  if (!text)
+    return text.takeError();
+  if (plan.holdsOut)
+    text->tokens = holdOut(text->tokens, text->length).kept;
+  llvm::Expected<CalibrationWindows> windows = drawWindows(
+      text->tokens, plan.samples, text->length, uint64_t(plan.seed));
   if (!windows)
     return prefixError(plan.text, windows.takeError());
-  if (windows->count * windows->length < kFewTokens)
-    llvm::errs() << "lqc: warning: " << plan.text << ": "
-                 << windows->count * windows->length
-                 << " tokens are few to calibrate on: 10000 and more give "
-                    "better codes\n";
+  if (!plan.holdsOut) // else it is read several times
+    warnIfFew(plan.text, windows->count * windows->length);
   return windows;
+}
+
+llvm::Expected<CalibrationWindows> lqc::readHeldOut(const Model &model,
+                                                    const CalibrationPlan &plan,
+                                                    StringRef name,
+                                                    int64_t most) {
+  llvm::Expected<CalibrationText> text = readText(model, plan, name);
+  if (!text)
+    return text.takeError();
+  llvm::Expected<CalibrationWindows> windows = spreadWindows(
+      holdOut(text->tokens, text->length).heldOut, most, text->length);
+  if (windows) {
+    warnIfFew(plan.text, int64_t(text->tokens.size()));
+    return windows;
+  }
+  llvm::consumeError(windows.takeError());
+  return makeError(
+      "{0}: a tenth of the calibration text is held out to measure "
+      "on, so it must have at least 10 tokens, got: {1}",
+      plan.text, text->tokens.size());
 }
 
 //===----------------------------------------------------------------------===//

@@ -23,6 +23,12 @@ llvm::Expected<CalibrationWindows> readWindows(const Model &model,
                                                const CalibrationPlan &plan,
                                                llvm::StringRef name);
 
+/// Pieces of what `plan` holds out of its text, at most `most`.
+llvm::Expected<CalibrationWindows> readHeldOut(const Model &model,
+                                               const CalibrationPlan &plan,
+                                               llvm::StringRef name,
+                                               int64_t most);
+
 /// Runs the calibrated methods of `plan` on the linears of layers, before the
 /// quantize phase does the rest. What they find goes to a sidecar:
 /// plan.sidecar, or else a temporary file that lives as long as the model.

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Driver/Budget.h"
 #include "lib/Driver/EvalModel.h"
 #include "lib/Driver/Evaluate.h"
 #include "lib/Driver/Facts.h"
@@ -471,6 +472,10 @@ llvm::Error Compiler::report() {
   }
   if (output == "-")
     return llvm::Error::success();
+  if (model.budget) {
+    printBudget(*model.budget, out);
+    out << "\n";
+  }
   if (std::optional<BitsReport> bits = bitsOf(*model.module)) {
     printBits(*bits, out);
     out << "\n";

@@ -63,7 +63,7 @@ static StringRef activationsText(ModuleOp module) {
 }
 
 void lqc::recordQuantization(ModuleOp module, const ModelOptions &options,
-                             StringRef methods) {
+                             StringRef methods, StringRef budget) {
   Builder builder(module.getContext());
   auto orFloat = [](StringRef scheme) {
     return scheme.empty() ? "float" : scheme;
@@ -76,7 +76,7 @@ void lqc::recordQuantization(ModuleOp module, const ModelOptions &options,
   module->setAttr(
       kOptionsAttrName,
       builder.getDictionaryAttr(
-          {text("quantize", orFloat(options.quantize)),
+          {text("quantize", orFloat(options.quantize)), text("budget", budget),
            text("embedding", orFloat(options.embedding)),
            text("head", orFloat(options.head)),
            text("clip", options.clip.empty() ? "none" : options.clip),
@@ -259,6 +259,13 @@ static StringRef optionText(ModuleOp module, StringRef name) {
   return text ? text.getValue() : "unknown";
 }
 
+/// "budget max-kl=0.01, " if there was one.
+static std::string budgetPrefix(ModuleOp module) {
+  StringRef budget = optionText(module, "budget");
+  bool isNone = budget == "none" || budget == "unknown";
+  return isNone ? "" : ("budget " + budget + ", ").str();
+}
+
 /// "greedy, repeat penalty 1, at most 256 tokens"
 static std::string
 generationText(const runtime::GenerationDefaults &generation) {
@@ -290,7 +297,8 @@ std::string lqc::summaryText(ModuleOp module, uint64_t weightsBytes,
         << "\ncontext:     " << model.getContextLength() << "\n";
   }
   if (module->hasAttr(kOptionsAttrName))
-    out << "quantize:    " << optionText(module, "quantize") << " (embedding "
+    out << "quantize:    " << optionText(module, "quantize") << " ("
+        << budgetPrefix(module) << "embedding "
         << optionText(module, "embedding") << ", head "
         << optionText(module, "head") << ", clip " << optionText(module, "clip")
         << ", method " << optionText(module, "method")

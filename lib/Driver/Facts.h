@@ -45,8 +45,9 @@ inline constexpr llvm::StringLiteral kPayloadNamesAttrName =
 llvm::Error recordInputs(mlir::ModuleOp module, llvm::StringRef directory);
 
 /// After quantize. `methods`: searchMethodsText() of the calibrated ones.
+/// `budget`: as text, or "none".
 void recordQuantization(mlir::ModuleOp module, const ModelOptions &options,
-                        llvm::StringRef methods);
+                        llvm::StringRef methods, llvm::StringRef budget);
 
 /// The report of lqc.bits, or nothing.
 std::optional<BitsReport> bitsOf(mlir::ModuleOp module);

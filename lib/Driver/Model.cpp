@@ -7,6 +7,7 @@
 
 #include "lib/Driver/Model.h"
 
+#include "lib/Driver/Budget.h"
 #include "lib/Driver/Calibration.h"
 #include "lib/Driver/Facts.h"
 #include "lib/Driver/Paths.h"
@@ -107,6 +108,8 @@ makeQuantizeOptions(Session &session, const ModelOptions &options) {
 
 /// The option that cannot do without statistics, or "".
 static std::string calibratedOption(const ModelOptions &options) {
+  if (std::string budget = givenBudget(options); !budget.empty())
+    return budget;
   if (!options.method.empty())
     return "--method=" + options.method;
   return options.activations == "static-int8"
@@ -126,13 +129,18 @@ static llvm::Error checkMethod(const ModelOptions &options) {
                            "--method=gptq");
     return llvm::Error::success();
   }
-  if (options.quantize.empty() && options.overrides.empty())
+  bool hasBudget = !givenBudget(options).empty();
+  if (options.quantize.empty() && options.overrides.empty() && !hasBudget)
     return errorWithHint(option + " works on weights that get a scheme, and "
                                   "none is given",
                          "--quantize=int4-g64");
   if (!isCalibrated)
     return errorWithHint(option + " needs to know what the model's activations "
                                   "are",
+                         "--calibrate=TEXT");
+  if (hasBudget && !options.statistics.empty())
+    return errorWithHint(option + " measures on a text: --statistics does not "
+                                  "go with it",
                          "--calibrate=TEXT");
   if (!options.calibrate.text.empty() && !options.statistics.empty())
     return makeError("--calibrate and --statistics do not go together");
@@ -142,6 +150,9 @@ static llvm::Error checkMethod(const ModelOptions &options) {
 StringRef lqc::givenQuantizeOption(const ModelOptions &options) {
   const std::pair<StringRef, bool> given[] = {
       {"--quantize", !options.quantize.empty()},
+      {"--bits-per-weight", !options.budget.bitsPerWeight.empty()},
+      {"--max-kl", !options.budget.maxKl.empty()},
+      {"--schemes", !options.budget.schemes.empty()},
       {"--quantize-override", !options.overrides.empty()},
       {"--embedding", !options.embedding.empty()},
       {"--head", !options.head.empty()},
@@ -235,6 +246,12 @@ lqc::makePlan(Session &session, const ModelOptions &options, Phase defaultTo) {
   if (!quantize)
     return quantize.takeError();
   plan.phases.quantize = *quantize;
+  llvm::Expected<BudgetPlan> budget = planBudget(session, options);
+  if (!budget)
+    return budget.takeError();
+  plan.budget = *budget;
+  if (plan.budget.isGiven()) // each weight gets its own
+    plan.phases.quantize.weights.scheme.clear();
   if (llvm::Error error = checkMethod(options))
     return error;
   llvm::Expected<CalibrationPlan> calibration =
@@ -243,6 +260,7 @@ lqc::makePlan(Session &session, const ModelOptions &options, Phase defaultTo) {
     return calibration.takeError();
   plan.calibration = *calibration;
   plan.calibration.statistics = options.statistics;
+  plan.calibration.holdsOut = plan.budget.isGiven();
   if (options.context.empty())
     return plan;
   if (!plan.isDirectory)
@@ -350,18 +368,31 @@ static llvm::Error checkColumns(const Model &model, unsigned threads) {
 
 llvm::Error lqc::runPhase(Session &session, Model &model, Phase phase,
                           const Plan &plan, const ModelOptions &options) {
-  if (phase == Phase::Quantize && plan.phases.quantize.needsStatistics())
-    if (llvm::Error error = searchCodes(session, model, plan, options.model))
-      return error;
   if (phase == Phase::Schedule)
     if (llvm::Error error = checkColumns(model, session.threads()))
       return error;
-  if (llvm::Error error = session.runPhase(*model.module, phase, plan.phases))
+  if (phase != Phase::Quantize)
+    return session.runPhase(*model.module, phase, plan.phases);
+  llvm::Error error = plan.budget.isGiven()
+                          ? spendBudget(session, model, plan, options.model)
+                          : quantize(session, model, plan, options.model);
+  if (error)
     return error;
-  if (phase == Phase::Quantize)
-    recordQuantization(*model.module, options,
-                       searchMethodsText(plan.phases.quantize.methods));
+  ModelOptions spoken = options;
+  if (plan.budget.isGiven())
+    spoken.quantize = schemesText(plan.budget);
+  recordQuantization(*model.module, spoken,
+                     searchMethodsText(plan.phases.quantize.methods),
+                     budgetText(plan.budget));
   return llvm::Error::success();
+}
+
+llvm::Error lqc::quantize(Session &session, Model &model, const Plan &plan,
+                          StringRef name) {
+  if (plan.phases.quantize.needsStatistics())
+    if (llvm::Error error = searchCodes(session, model, plan, name))
+      return error;
+  return session.runPhase(*model.module, Phase::Quantize, plan.phases);
 }
 
 llvm::Expected<ModelAttr> lqc::modelAttribute(const Model &model,

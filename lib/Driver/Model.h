@@ -22,6 +22,16 @@ struct CalibrationPlan {
   std::string text;       ///< to be run on, or
   std::string statistics; ///< a file of lqc calibrate
   int64_t samples = 128, length = 256, seed = 0;
+  /// A tenth of the text is kept to measure on.
+  bool holdsOut = false;
+};
+
+/// A budget for the layers' linears, after it was checked.
+struct BudgetPlan {
+  std::optional<double> bitsPerWeight, maxKl; ///< one of them, if any
+  llvm::SmallVector<SchemeAttr> schemes;      ///< to choose from
+
+  bool isGiven() const { return bitsPerWeight || maxKl; }
 };
 
 /// Options after they were checked.
@@ -32,6 +42,7 @@ struct Plan {
   std::optional<int64_t> context;
   PhaseOptions phases;
   CalibrationPlan calibration;
+  BudgetPlan budget;
   /// Where the results of calibrated methods go; "": a temporary file.
   std::string sidecar;
   /// The sidecar belongs to the output. Else it goes with the model.
@@ -65,12 +76,16 @@ llvm::Expected<unsigned> parseThreads(llvm::StringRef text);
 /// "message" and, on a line of its own, "try: hint".
 llvm::Error errorWithHint(const llvm::Twine &message, const llvm::Twine &hint);
 
+struct BudgetReport;
+
 /// A module and the folder that its `#lqc.file` paths are relative to.
 struct Model {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   std::string root;
   /// Holds what calibrated methods have found, if nobody else does.
   std::shared_ptr<TemporaryFile> searchFile = nullptr;
+  /// How a budget was spent, if there was one.
+  std::shared_ptr<const BudgetReport> budget = nullptr;
 };
 
 /// Refuses an output that is one of the files read: `files`, or one that the
@@ -85,6 +100,11 @@ llvm::Expected<Model> loadModel(Session &session, const ModelOptions &options,
 /// Runs one phase and records on the module what --info will say about it.
 llvm::Error runPhase(Session &session, Model &model, Phase phase,
                      const Plan &plan, const ModelOptions &options);
+
+/// Runs the quantize phase and the calibrated methods before it. `name`: of the
+/// model, for messages.
+llvm::Error quantize(Session &session, Model &model, const Plan &plan,
+                     llvm::StringRef name);
 
 /// What the module says of the model; an error that names `name` if nothing.
 llvm::Expected<ModelAttr> modelAttribute(const Model &model,

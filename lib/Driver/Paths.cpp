@@ -91,6 +91,18 @@ void lqc::rebasePaths(ModuleOp module, StringRef from, StringRef to) {
   });
 }
 
+void lqc::renameFile(ModuleOp module, StringRef root, StringRef from,
+                     StringRef to) {
+  std::string folder = absoluteFolder(root);
+  std::string source =
+      join(absoluteFolder(path::parent_path(from)), path::filename(from));
+  replacePaths(module, [&](StringRef name) {
+    if (path::is_absolute(name) || join(folder, name) != source)
+      return name.str();
+    return join(path::parent_path(name), path::filename(to));
+  });
+}
+
 std::string lqc::pathBetween(StringRef from, StringRef to) {
   return relativePath(absoluteFolder(from), absoluteFolder(to));
 }

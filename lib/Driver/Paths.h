@@ -19,6 +19,11 @@ namespace lqc {
 void rebasePaths(mlir::ModuleOp module, llvm::StringRef from,
                  llvm::StringRef to);
 
+/// Makes references to the file `from` references to the file `to`, in the same
+/// folder. Paths are relative to `root`.
+void renameFile(mlir::ModuleOp module, llvm::StringRef root,
+                llvm::StringRef from, llvm::StringRef to);
+
 /// The way from the folder `from` to the folder `to`, relative.
 std::string pathBetween(llvm::StringRef from, llvm::StringRef to);
 

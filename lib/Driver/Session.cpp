@@ -125,6 +125,13 @@ llvm::Error Session::run(ModuleOp module, const Twine &what,
   return llvm::Error::success();
 }
 
+llvm::Error Session::check(const Twine &what,
+                           llvm::function_ref<LogicalResult()> work) {
+  if (failed(work()))
+    return takeError(what + " failed");
+  return llvm::Error::success();
+}
+
 llvm::Error Session::runPhase(ModuleOp module, Phase phase,
                               const PhaseOptions &options) {
   return run(module, "phase " + phaseName(phase), [&](OpPassManager &manager) {

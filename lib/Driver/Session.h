@@ -46,6 +46,10 @@ public:
   llvm::Error run(mlir::ModuleOp module, const llvm::Twine &what,
                   llvm::function_ref<void(mlir::OpPassManager &)> build);
 
+  /// Runs `work`, which emits diagnostics. `what`: as for run().
+  llvm::Error check(const llvm::Twine &what,
+                    llvm::function_ref<mlir::LogicalResult()> work);
+
 private:
   mlir::LogicalResult handle(mlir::Diagnostic &diagnostic);
   /// The first error since the last call; `what` if there was no message.

@@ -64,6 +64,8 @@ examples:
   lqc compile ./model --tokenizer=qwen2             vocab.json and merges.txt without configuration
   lqc compile ./model --quantize=int3-g64 --method=gptq --calibrate=train.txt -o tiny
   lqc compile ./model --quantize=int3-g64 --method=protect=1%,gptq --calibrate=train.txt -o tiny
+  lqc compile ./model --bits-per-weight=3.5 --method=gptq --calibrate=train.txt -o tiny
+  lqc compile ./model --max-kl=0.02 --schemes=int3-g64,int4-g64,int8-g64 --calibrate=train.txt -o tiny
   lqc compile ./model --quantize=int4-g64 --compile-to=quantize -o model.mlir
   lqc compile model.mlir --compile-from=quantize -o tiny
   lqc compile ./model --quantize=int4-g64 --evaluate=valid.txt -o tiny
@@ -201,6 +203,20 @@ struct Flags {
                    compile,
                    interpret,
                    eval};
+  Text bitsPerWeight{"bits-per-weight", "B",
+                     "a budget: bits a weight of the layers' linears, scales "
+                     "counted; chooses the scheme of each weight that loses "
+                     "least (needs --calibrate)",
+                     compile};
+  Text klBudget{"max-kl", "X",
+                "a budget: KL divergence to the model as stored, nats a token, "
+                "on text held out of --calibrate; chooses the smallest schemes "
+                "that meet it",
+                compile};
+  Text schemes{"schemes", "SCHEME,…",
+               "what a budget chooses from (default: those of 2 to 8 bits like "
+               "--quantize, or int2-g64 to int8-g64)",
+               compile};
   Text method{"method",
               "NAME,…",
               "calibrated methods, which run in this order: smoothquant, awq, "
@@ -339,6 +355,7 @@ void Flags::readModelOptions(lqc::ModelOptions &options) const {
   options.head = head;
   options.overrides.assign(overrides.begin(), overrides.end());
   options.clip = clip;
+  options.budget = {bitsPerWeight, klBudget, schemes};
   options.method = method;
   options.calibrate = {calibration, samples, length, seed};
   options.statistics = statistics;

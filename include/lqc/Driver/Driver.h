@@ -31,6 +31,13 @@ struct CalibrationTextOptions {
   std::string samples, length, seed; ///< how it is cut
 };
 
+/// What quantization may cost. At most one of the first two is given.
+struct BudgetOptions {
+  std::string bitsPerWeight; ///< real bits a weight of the layers' linears
+  std::string maxKl;         ///< KL divergence to the model, nats a token
+  std::string schemes;       ///< to choose from: "int2-g64,int4-g64"
+};
+
 /// What is made of a model before it is compiled or interpreted.
 struct ModelOptions {
   std::string model; ///< a Hugging Face directory or a .mlir file
@@ -40,10 +47,11 @@ struct ModelOptions {
   std::vector<std::string> overrides; ///< GLOB=SCHEME
   std::string clip;                   ///< none, least-squares
   std::string activations;            ///< f32, int8
-  std::string method;                 ///< calibrated methods, as gptq
-  CalibrationTextOptions calibrate;   ///< what they are calibrated on
-  std::string statistics;             ///< or a file of lqc calibrate
-  std::string threads;                ///< of the compiler; none: all
+  BudgetOptions budget;
+  std::string method;               ///< calibrated methods, as gptq
+  CalibrationTextOptions calibrate; ///< what they are calibrated on
+  std::string statistics;           ///< or a file of lqc calibrate
+  std::string threads;              ///< of the compiler; none: all
   bool strict = false;
   bool remarks = false;
 };
