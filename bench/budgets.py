@@ -93,9 +93,8 @@ class Bench:
 
 
 def chosen(said):
-    """(weight, scheme, bytes) of each remark about a choice; the last choice counts."""
-    pattern = r"SchemeChosen: weight=(\S+), scheme=(\S+), bytes=(\d+)"
-    return {found[0]: found for found in re.findall(pattern, said)}.values()
+    """(weight, scheme, bytes) of each remark about a choice."""
+    return re.findall(r"SchemeChosen: weight=(\S+), scheme=(\S+), bytes=(\d+)", said)
 
 
 def row(*cells):

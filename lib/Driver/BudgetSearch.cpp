@@ -300,6 +300,7 @@ llvm::Expected<Trial> BudgetSearch::searchKl() {
 
 /// The trial becomes the model, and its sidecar what the plan wants.
 llvm::Error BudgetSearch::adopt(Trial trial) {
+  budget->report(*model.module, trial.allocation);
   auto report = std::make_shared<BudgetReport>();
   report->plan = plan.budget;
   report->rows = budget->rows(trial.allocation);

@@ -38,9 +38,11 @@ struct AllocateBitsPass
     if (!problem.empty())
       return module.emitError(bitsPerWeight > 0 ? "bits-per-weight" : "max-kl")
              << " " << problem;
-    budget->assign(module, bitsPerWeight > 0
-                               ? *budget->withinBits(bitsPerWeight)
-                               : *budget->withinKl(maxKl));
+    Allocation allocation = bitsPerWeight > 0
+                                ? *budget->withinBits(bitsPerWeight)
+                                : *budget->withinKl(maxKl);
+    budget->report(module, allocation);
+    budget->assign(module, allocation);
     return success();
   }
 };

@@ -223,13 +223,21 @@ void BitBudget::assign(ModuleOp module, const Allocation &allocation) const {
   SymbolTable symbols(module);
   for (const BudgetRow &row : rows(allocation)) {
     WeightOp weight = symbols.lookup<WeightOp>(row.weight);
-    if (!weight->removeAttr(kSensitivitiesAttrName))
-      continue;
-    weight->setAttr(kSchemeAttrName, row.scheme);
-    remark::passed(weight.getLoc(),
-                   remark::RemarkOpts::name("SchemeChosen").category(kCategory))
-        << remark::metric("weight", row.weight)
-        << remark::metric("scheme", row.type)
-        << remark::metric("bytes", row.bytes) << remark::metric("kl", row.kl);
+    if (weight->removeAttr(kSensitivitiesAttrName))
+      weight->setAttr(kSchemeAttrName, row.scheme);
+  }
+}
+
+void BitBudget::report(ModuleOp module, const Allocation &allocation) const {
+  SymbolTable symbols(module);
+  for (const BudgetRow &row : rows(allocation)) {
+    Operation *weight = symbols.lookup(row.weight);
+    if (weight->hasAttr(kSensitivitiesAttrName))
+      remark::passed(
+          weight->getLoc(),
+          remark::RemarkOpts::name("SchemeChosen").category(kCategory))
+          << remark::metric("weight", row.weight)
+          << remark::metric("scheme", row.type)
+          << remark::metric("bytes", row.bytes) << remark::metric("kl", row.kl);
   }
 }

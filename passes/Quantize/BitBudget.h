@@ -79,9 +79,10 @@ public:
   std::vector<BudgetRow> rows(const Allocation &allocation) const;
 
   /// Writes `lqc.scheme` on the weights of `module`, which is the one given to
-  /// of() or its copy, and removes `lqc.sensitivities`. Each choice is a
-  /// remark.
+  /// of() or its copy, and removes `lqc.sensitivities`.
   void assign(mlir::ModuleOp module, const Allocation &allocation) const;
+  /// Makes each choice a remark. `module`: the one given to of().
+  void report(mlir::ModuleOp module, const Allocation &allocation) const;
 
 private:
   mlir::LogicalResult add(WeightOp weight);
