@@ -14,6 +14,7 @@
 #include "lqc/Support/Parallel.h"
 #include "lqc/Support/Progress.h"
 #include "lqc/Support/Table.h"
+#include "passes/Quantize/BitsReport.h"
 #include "passes/Quantize/Passes.h"
 
 #include "mlir/Pass/PassManager.h"
@@ -51,6 +52,11 @@ struct Trial {
   Figure measured;
 
   double kl() const { return measured.value; }
+  /// A weight of the layers' linears, with all that methods have added.
+  double bits() const {
+    ModuleOp module = model.module.get();
+    return BitsReport::of(module).of(WeightClass::Layers).bitsPerWeight();
+  }
 };
 
 /// One run of a budget.
@@ -70,6 +76,7 @@ private:
   llvm::Expected<BitBudget> readBudget();
   llvm::Expected<Trial> tryOut(const Allocation &allocation);
   llvm::Expected<Figure> measure(Model &candidate);
+  llvm::Expected<Trial> searchBits();
   llvm::Expected<Trial> searchKl();
   bool wasTried(const Allocation &allocation) const;
   double nextLoss(double loss, double measured) const;
@@ -261,6 +268,22 @@ double BudgetSearch::nextLoss(double loss, double measured) const {
          std::pow(above->first.cost / below->first.cost, part);
 }
 
+/// Methods may add to what was chosen (protected channels). What they add
+/// hardly depends on the choice, so it is taken off the budget.
+llvm::Expected<Trial> BudgetSearch::searchBits() {
+  const double limit = *plan.budget.bitsPerWeight;
+  double left = limit;
+  while (std::optional<Allocation> allocation = budget->withinBits(left)) {
+    llvm::Expected<Trial> trial = tryOut(*allocation);
+    if (!trial || trial->bits() <= limit + 1e-9)
+      return trial;
+    left -= trial->bits() - limit;
+  }
+  return makeError("--{0} leaves no room for what the methods add: {1} bits a "
+                   "weight",
+                   budgetText(plan.budget), formatFixed(limit - left, 3));
+}
+
 llvm::Expected<Trial> BudgetSearch::searchKl() {
   const double limit = *plan.budget.maxKl;
   std::optional<Trial> best;
@@ -304,7 +327,7 @@ llvm::Error BudgetSearch::adopt(Trial trial) {
   auto report = std::make_shared<BudgetReport>();
   report->plan = plan.budget;
   report->rows = budget->rows(trial.allocation);
-  report->bits = budget->bitsOf(trial.allocation.bytes);
+  report->bits = trial.bits();
   report->expected = trial.allocation.cost;
   report->measured = trial.measured;
   report->tokens = int64_t(heldOut.tokens.size());
@@ -343,10 +366,7 @@ llvm::Error BudgetSearch::run() {
   if (!read)
     return read.takeError();
   budget = std::move(*read);
-  llvm::Expected<Trial> trial =
-      plan.budget.maxKl
-          ? searchKl()
-          : tryOut(*budget->withinBits(*plan.budget.bitsPerWeight));
+  llvm::Expected<Trial> trial = plan.budget.maxKl ? searchKl() : searchBits();
   if (!trial)
     return trial.takeError();
   return adopt(std::move(*trial));
