@@ -37,9 +37,9 @@ import time
 
 import quantizer_tools
 
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 WORD = 2**64 - 1
 WINDOW = 256  # of the evaluation
-LQC_METHODS = ["gptq", "awq,gptq"]
 # Tools whose format stores the zero points of symmetric schemes.
 ALWAYS_ZEROS = ("gptqmodel", "auto-round")
 COLUMNS = ["tool", "method", "scheme", "bits", "KL", "perplexity", "top-1", "seconds"]
@@ -237,7 +237,7 @@ def find_tools(args):
 
 def lqc_eval(args, model, *options):
     """(row, perplexity of the float model) as `lqc eval` finds them."""
-    command = [args.lqc, "eval", model, "--reference", args.model, "--json"]
+    command = [args.lqc, "eval", model, "--reference", args.reference, "--json"]
     command += ["--text", args.validation, f"--window={WINDOW}"]
     found = json.loads(run(*command, f"--threads={args.threads}", *options))
     row = {"KL": found["kl"], "perplexity": found["perplexity"], "top-1": found["top1"]}
@@ -350,6 +350,8 @@ def parse_arguments(arguments=None):
     known = list(quantizer_tools.MODULES)
     add("--tools", nargs="*", choices=known, default=known, help="default: all")
     add("--methods", nargs="*", help="of the tools; default: all that the script knows")
+    ours = ["gptq", "awq,gptq"]
+    add("--lqc-methods", nargs="+", default=ours, help="default: gptq awq,gptq")
     add("--bits", nargs="+", type=int, default=[4, 3, 2], help="default: 4 3 2")
     kinds = ["symmetric", "asymmetric"]
     add("--kinds", nargs="+", choices=kinds, default=kinds, help="default: both")
@@ -359,8 +361,9 @@ def parse_arguments(arguments=None):
     add("--seed", type=int, default=0, help="which windows are drawn (0)")
     add("--iterations", type=int, default=200, help="of SignRound, a layer (200)")
     add("--threads", type=int, default=1, help="of every program (1)")
-    add("--work", type=pathlib.Path, default=pathlib.Path("compare_quantizers.work"),
-        help="folder for results; a tool's that is there already is not made again")
+    add("--work", type=pathlib.Path, default=ROOT / "build/compare_quantizers",
+        help="folder for results (build/compare_quantizers); a tool's weights that are "
+        "there already are not made again")
     add("--json", type=pathlib.Path, help="file to write the rows to")
     args = parser.parse_args(arguments)
     args.python = args.python or [sys.executable]
@@ -376,6 +379,8 @@ def main():
         read_tokens(args.calibration), args.samples, args.length, args.seed
     )
     tools = find_tools(args)
+    args.reference = args.work / "lqc.float"
+    run(args.lqc, "compile", args.model, "-o", args.reference)
     measurement = Measurement(args.model, read_tokens(args.validation), args.threads)
     rows = check_rows(args, measurement)
     print(table(rows), flush=True)
@@ -383,7 +388,7 @@ def main():
     for bits, symmetric in schemes:
         start = len(rows)
         rows += tool_rows(args, measurement, tools, windows, bits, symmetric)
-        rows += [lqc_row(args, method, bits, symmetric) for method in LQC_METHODS]
+        rows += [lqc_row(args, method, bits, symmetric) for method in args.lqc_methods]
         print(table(rows[start:]), flush=True)
     print("\n" + table(rows) + "\n")
     for bits, symmetric in schemes:

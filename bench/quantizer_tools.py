@@ -107,6 +107,9 @@ def run_llmcompressor(job):
     from llmcompressor import oneshot
 
     model, tokenizer = load(job)
+    if not torch.cuda.is_available():
+        # Its AWQ pins memory (0.14), which needs a GPU's driver.
+        torch.Tensor.pin_memory = lambda tensor, *_: tensor
     rows = [
         {"input_ids": window, "attention_mask": torch.ones_like(window)}
         for window in torch.tensor(job["windows"])
