@@ -49,6 +49,8 @@ struct GptqPass : public lqc::impl::GptqPassBase<GptqPass> {
                     SymbolTable &symbols, SearchContext &search);
   llvm::Error factoriseFor(const InputStatistics &input,
                            const GptqOptions &options);
+  llvm::Error factoriseFor(SplitColumnsOp split, const InputStatistics &input,
+                           const GptqOptions &options, SearchContext &search);
   llvm::Error roundAround(LinearOp kept, const SearchTarget &target,
                           const InputStatistics &input, SymbolTable &symbols,
                           SearchContext &search);
@@ -57,6 +59,9 @@ struct GptqPass : public lqc::impl::GptqPassBase<GptqPass> {
   /// The last input's, for all linears that read it.
   const InputStatistics *factorised = nullptr;
   HessianFactor factor;
+  /// The same behind the last split.
+  SplitColumnsOp factorisedSplit;
+  KeptFactor keptFactor;
 };
 } // namespace
 
@@ -79,6 +84,8 @@ llvm::Error GptqPass::roundAll(SearchContext &search) {
   }
   factorised = nullptr;
   factor = HessianFactor();
+  factorisedSplit = nullptr;
+  keptFactor = KeptFactor();
   return llvm::Error::success();
 }
 
@@ -128,7 +135,7 @@ llvm::Error GptqPass::round(const SearchTarget &target,
       readWeight(weight, search.weights);
   if (!values)
     return values.takeError();
-  const GptqOptions options = numericOptions(search);
+  GptqOptions options = numericOptions(search);
   if (llvm::Error error = factoriseFor(input, options))
     return prefixError("weight @" + weight.getSymName(), std::move(error));
   llvm::Expected<GptqResult> result =
@@ -161,6 +168,26 @@ static llvm::Error replaceKept(WeightOp weight, std::vector<float> values,
   return search.results.set(weight, std::move(*bytes));
 }
 
+llvm::Error GptqPass::factoriseFor(SplitColumnsOp split,
+                                   const InputStatistics &input,
+                                   const GptqOptions &options,
+                                   SearchContext &search) {
+  if (factorisedSplit == split)
+    return llvm::Error::success();
+  keptFactor = KeptFactor();
+  llvm::Expected<std::vector<int64_t>> kept =
+      readColumns(split, search.weights);
+  if (!kept)
+    return kept.takeError();
+  llvm::Expected<KeptFactor> next =
+      factoriseKeeping(*kept, input.gram, input.columns, options);
+  if (!next)
+    return next.takeError();
+  keptFactor = std::move(*next);
+  factorisedSplit = split;
+  return llvm::Error::success();
+}
+
 llvm::Error GptqPass::roundAround(LinearOp kept, const SearchTarget &target,
                                   const InputStatistics &input,
                                   SymbolTable &symbols, SearchContext &search) {
@@ -168,10 +195,11 @@ llvm::Error GptqPass::roundAround(LinearOp kept, const SearchTarget &target,
   const std::string source = target.source.str();
   RankedTensorType type = weight.getTensorType();
   const int64_t rows = type.getDimSize(0), columns = type.getDimSize(1);
-  llvm::Expected<std::vector<int64_t>> indices = readColumns(
-      kept.getInput().getDefiningOp<SplitColumnsOp>(), search.weights);
-  if (!indices)
-    return indices.takeError();
+  GptqOptions options = numericOptions(search);
+  if (llvm::Error error =
+          factoriseFor(kept.getInput().getDefiningOp<SplitColumnsOp>(), input,
+                       options, search))
+    return prefixError("weight @" + weight.getSymName(), std::move(error));
   GetWeightOp read = kept.getWeight().getDefiningOp<GetWeightOp>();
   WeightOp other = read ? symbols.lookup<WeightOp>(read.getWeight()) : nullptr;
   if (!other)
@@ -184,12 +212,12 @@ llvm::Error GptqPass::roundAround(LinearOp kept, const SearchTarget &target,
   if (!apart)
     return apart.takeError();
   // The weight as it was before the split.
-  const int64_t count = indices->size();
+  const int64_t count = keptFactor.kept.size();
   for (int64_t i = 0; i < rows * count; ++i)
-    (*values)[i / count * columns + (*indices)[i % count]] = (*apart)[i];
-  llvm::Expected<KeptResult> result = gptqKeeping(
-      *indices, *values, rows, columns, target.scheme.getValue(),
-      {input.gram, input.drift, input.residual}, numericOptions(search));
+    (*values)[i / count * columns + keptFactor.kept[i % count]] = (*apart)[i];
+  llvm::Expected<KeptResult> result =
+      gptqKeeping(*values, rows, target.scheme.getValue(), keptFactor,
+                  {input.gram, input.drift, input.residual}, options);
   if (!result)
     return prefixError("weight @" + weight.getSymName(), result.takeError());
   remarkRounded(target, input, result->squaredError);

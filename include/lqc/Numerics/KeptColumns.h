@@ -34,14 +34,37 @@
 
 namespace lqc {
 
+/// What the linears of one input share if it keeps columns.
+struct KeptFactor {
+  std::vector<int64_t> kept; ///< P, ascending
+  HessianFactor whole;       ///< of H; its `hessian` is not needed and empty
+  std::vector<float> answer; ///< H_:P inverse(H_PP) (columns, kept)
+  HessianFactor rest;        ///< of S: channels of P count as never seen
+};
+
+/// Factorises H (columns, columns) around the columns `kept`. Errors: those of
+/// factorise().
+llvm::Expected<KeptFactor> factoriseKeeping(llvm::ArrayRef<int64_t> kept,
+                                            llvm::ArrayRef<float> gram,
+                                            int64_t columns,
+                                            const GptqOptions &options);
+
 struct KeptResult {
   QuantizedTensor codes;   ///< (rows, columns); those of zero in kept columns
   std::vector<float> kept; ///< V (rows, number of kept columns)
   double squaredError = 0; ///< as in GptqResult, for both together
 };
 
-/// Rounds `weights` (rows x columns, row-major) but for the columns `kept`
-/// (ascending), which are fitted to the rest. Errors: those of gptq().
+/// Rounds `weights` (rows x columns, row-major) but for the kept columns, which
+/// are fitted to the rest. Errors: those of gptq().
+llvm::Expected<KeptResult> gptqKeeping(llvm::ArrayRef<float> weights,
+                                       int64_t rows, const Scheme &scheme,
+                                       const KeptFactor &factor,
+                                       const InputMoments &moments,
+                                       const GptqOptions &options);
+
+/// The same for an input with one linear; also the errors of
+/// factoriseKeeping().
 llvm::Expected<KeptResult>
 gptqKeeping(llvm::ArrayRef<int64_t> kept, llvm::ArrayRef<float> weights,
             int64_t rows, int64_t columns, const Scheme &scheme,
