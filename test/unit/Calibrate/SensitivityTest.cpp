@@ -125,11 +125,11 @@ TEST_F(SensitivityTest, DivergenceIsThatOfTheInterpretersLogits) {
 
 TEST_F(SensitivityTest, AreWhatRoundingOneWeightCosts) {
   // Both schemes are measured, so nothing is estimated.
+  const StringRef schemes[] = {"int2-g0", "int4-g0"};
   std::vector<Sensitivity> found = sensitivities({"int2-g0", "int4-g0"});
   ASSERT_EQ(found.size(), 14u); // seven linears in each of two layers
   for (size_t index : {size_t(0), size_t(6), found.size() - 1}) {
-    for (auto [scheme, kl] : llvm::zip(
-             ArrayRef<StringRef>{"int2-g0", "int4-g0"}, found[index].kl)) {
+    for (auto [scheme, kl] : llvm::zip(schemes, found[index].kl)) {
       QuantizeOptions options;
       options.weights.overrides.push_back(found[index].weight + "=" +
                                           scheme.str());
