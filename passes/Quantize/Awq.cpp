@@ -24,27 +24,13 @@ static remark::RemarkOpts remarkNamed(StringRef name) {
 }
 
 namespace {
-struct AwqPass : public lqc::impl::AwqPassBase<AwqPass> {
-  using AwqPassBase::AwqPassBase;
-  explicit AwqPass(SearchContext &search) : given(&search) {}
-  AwqPass(const AwqPass &other) : AwqPassBase(other), given(other.given) {}
-
-  void runOnOperation() override {
-    llvm::Error error =
-        withSearch(getOperation(), given, statistics, sidecar,
-                   [&](SearchContext &search) { return scaleAll(search); });
-    if (!error)
-      return;
-    getOperation().emitError(llvm::toString(std::move(error)));
-    signalPassFailure();
-  }
-
-  llvm::Error scaleAll(SearchContext &search);
+struct AwqPass : public SearchPassBase<lqc::impl::AwqPassBase<AwqPass>> {
+  using SearchPassBase::SearchPassBase;
+  explicit AwqPass(SearchContext &search) { given = &search; }
+  llvm::Error run(SearchContext &search) override;
   llvm::Expected<std::optional<std::vector<float>>>
   choose(const ScalableInput &input, const ReaderValues &weights,
          const InputStatistics &seen, unsigned threads) const;
-
-  SearchContext *given = nullptr;
 };
 } // namespace
 
@@ -79,7 +65,7 @@ AwqPass::choose(const ScalableInput &input, const ReaderValues &weights,
   return std::move(found->scales);
 }
 
-llvm::Error AwqPass::scaleAll(SearchContext &search) {
+llvm::Error AwqPass::run(SearchContext &search) {
   return scaleInputs(getOperation(), search, "lqc-awq",
                      [&](const ScalableInput &input,
                          const ReaderValues &weights,

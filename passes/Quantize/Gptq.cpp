@@ -28,22 +28,10 @@ static remark::RemarkOpts remarkNamed(StringRef name) {
 }
 
 namespace {
-struct GptqPass : public lqc::impl::GptqPassBase<GptqPass> {
-  using GptqPassBase::GptqPassBase;
-  explicit GptqPass(SearchContext &search) : given(&search) {}
-  GptqPass(const GptqPass &other) : GptqPassBase(other), given(other.given) {}
-
-  void runOnOperation() override {
-    llvm::Error error =
-        withSearch(getOperation(), given, statistics, sidecar,
-                   [&](SearchContext &search) { return roundAll(search); });
-    if (!error)
-      return;
-    getOperation().emitError(llvm::toString(std::move(error)));
-    signalPassFailure();
-  }
-
-  llvm::Error roundAll(SearchContext &search);
+struct GptqPass : public SearchPassBase<lqc::impl::GptqPassBase<GptqPass>> {
+  using SearchPassBase::SearchPassBase;
+  explicit GptqPass(SearchContext &search) { given = &search; }
+  llvm::Error run(SearchContext &search) override;
   GptqOptions numericOptions(SearchContext &search) const;
   llvm::Error round(const SearchTarget &target, const InputStatistics &input,
                     SymbolTable &symbols, SearchContext &search);
@@ -55,7 +43,6 @@ struct GptqPass : public lqc::impl::GptqPassBase<GptqPass> {
                           const InputStatistics &input, SymbolTable &symbols,
                           SearchContext &search);
 
-  SearchContext *given = nullptr;
   /// The last input's, for all linears that read it.
   const InputStatistics *factorised = nullptr;
   HessianFactor factor;
@@ -65,7 +52,7 @@ struct GptqPass : public lqc::impl::GptqPassBase<GptqPass> {
 };
 } // namespace
 
-llvm::Error GptqPass::roundAll(SearchContext &search) {
+llvm::Error GptqPass::run(SearchContext &search) {
   SymbolTable symbols(getOperation());
   for (SearchTarget target : searchTargets(getOperation(), symbols)) {
     llvm::Expected<const InputStatistics *> input =

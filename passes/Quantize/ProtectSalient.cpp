@@ -36,31 +36,18 @@ namespace {
 using Readers = SmallVector<SearchTarget>;
 
 struct ProtectSalientPass
-    : public lqc::impl::ProtectSalientPassBase<ProtectSalientPass> {
-  using ProtectSalientPassBase::ProtectSalientPassBase;
-  ProtectSalientPass(SearchContext &search, double part) : given(&search) {
+    : public SearchPassBase<
+          lqc::impl::ProtectSalientPassBase<ProtectSalientPass>> {
+  using SearchPassBase::SearchPassBase;
+  ProtectSalientPass(SearchContext &search, double part) {
+    given = &search;
     percent = part;
   }
-  ProtectSalientPass(const ProtectSalientPass &other)
-      : ProtectSalientPassBase(other), given(other.given) {}
-
-  void runOnOperation() override {
-    llvm::Error error =
-        withSearch(getOperation(), given, statistics, sidecar,
-                   [&](SearchContext &search) { return protectAll(search); });
-    if (!error)
-      return;
-    getOperation().emitError(llvm::toString(std::move(error)));
-    signalPassFailure();
-  }
-
-  llvm::Error protectAll(SearchContext &search);
+  llvm::Error run(SearchContext &search) override;
   void explainFloats();
   llvm::Error protect(const Readers &readers, const InputStatistics &input,
                       SymbolTable &symbols, SearchContext &search);
   void split(const Readers &readers, WeightOp columns, SymbolTable &symbols);
-
-  SearchContext *given = nullptr;
 };
 } // namespace
 
@@ -80,7 +67,7 @@ void ProtectSalientPass::explainFloats() {
   });
 }
 
-llvm::Error ProtectSalientPass::protectAll(SearchContext &search) {
+llvm::Error ProtectSalientPass::run(SearchContext &search) {
   if (!(percent > 0 && percent <= kMostProtectedPercent))
     return makeError("percent must be above 0 and at most {0}, got: {1}",
                      kMostProtectedPercent, percent.getValue());

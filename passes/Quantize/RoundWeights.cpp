@@ -20,33 +20,20 @@ using namespace lqc;
 
 namespace {
 struct RoundWeightsPass
-    : public lqc::impl::RoundWeightsPassBase<RoundWeightsPass> {
-  using RoundWeightsPassBase::RoundWeightsPassBase;
+    : public SearchPassBase<lqc::impl::RoundWeightsPassBase<RoundWeightsPass>> {
+  using SearchPassBase::SearchPassBase;
   RoundWeightsPass(const RoundWeightsPassOptions &options,
                    SearchContext &search)
-      : RoundWeightsPassBase(options), given(&search) {}
-  RoundWeightsPass(const RoundWeightsPass &other)
-      : RoundWeightsPassBase(other), given(other.given) {}
-
-  void runOnOperation() override {
-    llvm::Error error =
-        withSearch(getOperation(), given, statistics, sidecar,
-                   [&](SearchContext &search) { return roundAll(search); });
-    if (!error)
-      return;
-    getOperation().emitError(llvm::toString(std::move(error)));
-    signalPassFailure();
+      : SearchPassBase(options) {
+    given = &search;
   }
-
-  llvm::Error roundAll(SearchContext &search);
+  llvm::Error run(SearchContext &search) override;
   llvm::Error round(const SearchTarget &target, const InputStatistics &input,
                     SymbolTable &symbols, SearchContext &search);
-
-  SearchContext *given = nullptr;
 };
 } // namespace
 
-llvm::Error RoundWeightsPass::roundAll(SearchContext &search) {
+llvm::Error RoundWeightsPass::run(SearchContext &search) {
   SymbolTable symbols(getOperation());
   for (SearchTarget target : searchTargets(getOperation(), symbols)) {
     llvm::Expected<const InputStatistics *> input =

@@ -64,6 +64,30 @@ llvm::Error withSearch(mlir::ModuleOp module, SearchContext *given,
                        llvm::StringRef statistics, llvm::StringRef sidecar,
                        llvm::function_ref<llvm::Error(SearchContext &)> work);
 
+/// What passes that search share: `Base` is a generated one with the options
+/// `statistics` and `sidecar`. The context is the driver's, or opened from
+/// them.
+template <typename Base> class SearchPassBase : public Base {
+public:
+  using Base::Base;
+  SearchPassBase(const SearchPassBase &other) = default;
+
+  void runOnOperation() override {
+    llvm::Error error =
+        withSearch(this->getOperation(), given, this->statistics, this->sidecar,
+                   [&](SearchContext &search) { return run(search); });
+    if (!error)
+      return;
+    this->getOperation().emitError(llvm::toString(std::move(error)));
+    this->signalPassFailure();
+  }
+
+  virtual llvm::Error run(SearchContext &search) = 0;
+
+protected:
+  SearchContext *given = nullptr; ///< by the driver; null in lqc-opt
+};
+
 /// A linear of a layer that waits for its codes.
 struct SearchTarget {
   LinearOp linear;

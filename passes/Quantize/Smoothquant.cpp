@@ -21,25 +21,10 @@ using namespace lqc;
 
 namespace {
 struct SmoothquantPass
-    : public lqc::impl::SmoothquantPassBase<SmoothquantPass> {
-  using SmoothquantPassBase::SmoothquantPassBase;
-  explicit SmoothquantPass(SearchContext &search) : given(&search) {}
-  SmoothquantPass(const SmoothquantPass &other)
-      : SmoothquantPassBase(other), given(other.given) {}
-
-  void runOnOperation() override {
-    llvm::Error error =
-        withSearch(getOperation(), given, statistics, sidecar,
-                   [&](SearchContext &search) { return scaleAll(search); });
-    if (!error)
-      return;
-    getOperation().emitError(llvm::toString(std::move(error)));
-    signalPassFailure();
-  }
-
-  llvm::Error scaleAll(SearchContext &search);
-
-  SearchContext *given = nullptr;
+    : public SearchPassBase<lqc::impl::SmoothquantPassBase<SmoothquantPass>> {
+  using SearchPassBase::SearchPassBase;
+  explicit SmoothquantPass(SearchContext &search) { given = &search; }
+  llvm::Error run(SearchContext &search) override;
 };
 } // namespace
 
@@ -53,7 +38,7 @@ static double peakOf(ArrayRef<float> values) {
   return sum > 0 ? most * double(values.size()) / sum : 1;
 }
 
-llvm::Error SmoothquantPass::scaleAll(SearchContext &search) {
+llvm::Error SmoothquantPass::run(SearchContext &search) {
   if (!(strength >= 0 && strength <= 1))
     return makeError("strength must be from 0 to 1, got: {0}",
                      double(strength));
