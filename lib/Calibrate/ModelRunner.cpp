@@ -505,13 +505,9 @@ llvm::Expected<std::vector<float>> ModelRunner::scalesOf(QuantizeOp op) {
   WeightOp weight = read ? weights.find(read.getWeight()) : WeightOp();
   if (!weight)
     return makeError("static scales of activations must be a weight");
-  llvm::Expected<WeightBytes> bytes = weights.get(weight);
-  if (!bytes)
-    return bytes.takeError();
-  llvm::Expected<TensorValue> value =
-      tensorFromBytes(bytes->bytes, weight.getTensorType());
+  llvm::Expected<TensorValue> value = readTensor(weight, weights);
   if (!value)
-    return prefixError("weight @" + read.getWeight(), value.takeError());
+    return value.takeError();
   return value->floats();
 }
 

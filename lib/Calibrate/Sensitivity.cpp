@@ -244,13 +244,10 @@ llvm::Error SensitivityWalk::run() {
 llvm::Expected<Rounded> SensitivityWalk::round(WeightOp weight,
                                                const Scheme &scheme,
                                                ArrayRef<double> meanSquares) {
-  llvm::Expected<WeightBytes> bytes = model.weights.get(weight);
-  if (!bytes)
-    return bytes.takeError();
   RankedTensorType type = weight.getTensorType();
-  llvm::Expected<TensorValue> value = tensorFromBytes(bytes->bytes, type);
+  llvm::Expected<TensorValue> value = readTensor(weight, model.weights);
   if (!value)
-    return prefixError("weight @" + weight.getSymName(), value.takeError());
+    return value.takeError();
   const std::vector<float> &floats = value->floats();
   llvm::Expected<QuantizedTensor> codes =
       quantize(floats, type.getDimSize(0), type.getDimSize(1), scheme,

@@ -37,13 +37,9 @@ llvm::Expected<std::vector<int64_t>> lqc::readColumns(SplitColumnsOp split,
   WeightOp weight = read ? store.find(read.getWeight()) : WeightOp();
   if (!weight)
     return makeError("the indices of lqc.split_columns must be a weight");
-  llvm::Expected<WeightBytes> bytes = store.get(weight);
-  if (!bytes)
-    return bytes.takeError();
-  llvm::Expected<TensorValue> indices =
-      tensorFromBytes(bytes->bytes, weight.getTensorType());
+  llvm::Expected<TensorValue> indices = readTensor(weight, store);
   if (!indices)
-    return prefixError("weight @" + weight.getSymName(), indices.takeError());
+    return indices.takeError();
   int64_t columns = split.getInput().getType().getDimSize(1);
   if (llvm::Error error = checkColumnIndices(indices->integers(), columns))
     return prefixError("weight @" + weight.getSymName(), std::move(error));

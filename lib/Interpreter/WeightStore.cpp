@@ -522,3 +522,15 @@ void WeightStore::withdrawAll() { evaluator->pending.clear(); }
 void WeightStore::clear() { evaluator->clear(); }
 
 llvm::StringRef WeightStore::root() const { return evaluator->root(); }
+
+llvm::Expected<TensorValue> lqc::readTensor(WeightOp weight,
+                                            WeightStore &store) {
+  llvm::Expected<WeightBytes> bytes = store.get(weight);
+  if (!bytes)
+    return bytes.takeError();
+  llvm::Expected<TensorValue> value =
+      tensorFromBytes(bytes->bytes, weight.getTensorType());
+  if (!value)
+    return prefixError(nameOf(weight), value.takeError());
+  return value;
+}

@@ -109,15 +109,11 @@ LinearOp lqc::keptPartOf(LinearOp linear) {
 
 llvm::Expected<std::vector<float>> lqc::readWeight(WeightOp weight,
                                                    WeightStore &store) {
-  llvm::Expected<WeightBytes> bytes = store.get(weight);
-  if (!bytes)
-    return bytes.takeError();
-  RankedTensorType type = weight.getTensorType();
-  llvm::Expected<TensorValue> value = tensorFromBytes(bytes->bytes, type);
+  llvm::Expected<TensorValue> value = readTensor(weight, store);
   if (!value)
-    return prefixError("weight @" + weight.getSymName(), value.takeError());
+    return value.takeError();
   std::vector<float> values = value->floats();
-  int64_t columns = type.getShape().back();
+  int64_t columns = weight.getTensorType().getShape().back();
   for (auto [index, number] : llvm::enumerate(values))
     if (!std::isfinite(number))
       return makeError("weight @{0}: element [{1}, {2}] is {3}",

@@ -34,6 +34,7 @@
 
 namespace lqc {
 
+class TensorValue;
 class WeightEvaluator;
 
 /// The bytes of a weight, and what keeps them alive (a mapped file, a buffer;
@@ -83,6 +84,10 @@ public:
 private:
   std::unique_ptr<WeightEvaluator> evaluator;
 };
+
+/// The numbers of a weight. Errors: those of get(), and "weight @NAME: …" for
+/// bytes that the interpreter does not hold.
+llvm::Expected<TensorValue> readTensor(WeightOp weight, WeightStore &store);
 
 /// The column indices of a split, which kernels do not check. Errors: "weight
 /// @NAME: column indices must ascend and be below 64, got: 64 at element 3";
