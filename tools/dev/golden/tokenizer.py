@@ -26,6 +26,7 @@ again gives the same bytes.
 
 import io
 import json
+import os
 import pathlib
 import random
 
@@ -278,7 +279,9 @@ class SmallSentencePiece:
     """Looks like a tokenizer of `tokenizers`; begins with BOS, as Llama does."""
 
     def __init__(self, text):
-        rules = GOLDEN / "rules.tsv"
+        # The model holds the name of this file, which must not depend on the machine.
+        os.chdir(GOLDEN)
+        rules = pathlib.Path("rules.tsv")
         pairs = [("\u2460", "1"), ("\u2126", "\u03a9"), ("\ufb03", "ffi"), ("\u3000", " "), ("\t", " "), ("\n", " "),
                  ("A\u030a", "\u00c5"), ("\u00ad", "")]
         hexadecimal = [" ".join(f"{ord(c):X}" for c in part) for pair in pairs for part in pair]
