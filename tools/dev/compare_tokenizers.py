@@ -132,13 +132,15 @@ def bert(directory):
     """As transformers' BertTokenizerFast makes it of a vocab.txt."""
     path = directory / "tokenizer_config.json"
     config = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    tokenizer = Tokenizer(models.WordPiece.from_file(str(directory / "vocab.txt"), unk_token="[UNK]"))
+    names = {name: config.get(f"{name.lower()}_token", f"[{name}]") for name in ["UNK", "CLS", "SEP", "PAD", "MASK"]}
+    tokenizer = Tokenizer(models.WordPiece.from_file(str(directory / "vocab.txt"), unk_token=names["UNK"]))
     tokenizer.normalizer = normalizers.BertNormalizer(
         handle_chinese_chars=config.get("tokenize_chinese_chars", True), strip_accents=config.get("strip_accents"),
         lowercase=config.get("do_lower_case", True))
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    tokenizer.add_special_tokens([AddedToken(name, normalized=False) for name in ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]])
+    added = {token["content"]: AddedToken(**token) for token in config.get("added_tokens_decoder", {}).values()}
+    tokenizer.add_special_tokens([added.get(name, AddedToken(name, normalized=False)) for name in names.values()])
     return tokenizer
 
 

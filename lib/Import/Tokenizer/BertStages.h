@@ -21,9 +21,9 @@ struct BertNormalizer {
 };
 
 /// The same as steps that every tokenizer has (huggingface/tokenizers,
-/// normalizers/bert.rs). What category a character has is as PCRE2 knows it:
-/// newer than in `tokenizers`, which leaves marks and format characters alone
-/// that came after Unicode 8.
+/// normalizers/bert.rs). The category of a character is the one that PCRE2
+/// knows: 503 of all, most of them marks and punctuation that came after
+/// Unicode 8, are nothing of the kind to `tokenizers`, whose tables are older.
 std::vector<TokenizerDescription::Step>
 bertNormalizerSteps(const BertNormalizer &options);
 

@@ -37,8 +37,8 @@ public:
 
 private:
   Error readFile(const Object &root);
-  Error readModelKind(const Object &model, bool isByteLevel);
-  Error readModel(const Object &model);
+  Error readModelType(const Object &model, bool &isWordPiece);
+  Error readBpe(const Object &model);
   Error readWordPiece(const Object &model);
   Error checkModelKeys(const Object &model);
   Error readUnknown(const Object &model);
@@ -156,7 +156,7 @@ Error TokenizerJsonReader::readUnknownToken(const Object &model) {
   return Error::success();
 }
 
-Error TokenizerJsonReader::readModel(const Object &model) {
+Error TokenizerJsonReader::readBpe(const Object &model) {
   if (Error error = checkModelKeys(model))
     return error;
   if (Error error =
@@ -207,29 +207,25 @@ Error TokenizerJsonReader::readWordPiece(const Object &model) {
 // The file
 //===----------------------------------------------------------------------===//
 
-/// What says which kind of tokenizer this is. Files of 2019 and 2020 have no
-/// type; only WordPiece limits words, only BPE has merges.
-Error TokenizerJsonReader::readModelKind(const Object &model,
-                                         bool isByteLevel) {
-  const Value *value = model.get("type");
-  StringRef type = value ? value->getAsString().value_or("")
-                   : model.get("max_input_chars_per_word") ? "WordPiece"
-                                                           : "BPE";
-  if (type != "BPE" && type != "WordPiece")
-    return fields.failGot("model.type", "must be 'BPE' or 'WordPiece'", value);
-  if (type == "BPE")
-    result.model = isByteLevel ? runtime::TokenizerModel::ByteLevelBpe
-                               : runtime::TokenizerModel::CharacterBpe;
-  else if (isByteLevel)
-    return fields.fail("pre_tokenizer", "ByteLevel needs a BPE model");
-  else
-    result.model = runtime::TokenizerModel::WordPiece;
+/// Files of 2019 and 2020 have no type; only WordPiece limits words, only BPE
+/// has merges.
+Error TokenizerJsonReader::readModelType(const Object &model,
+                                         bool &isWordPiece) {
+  const Value *type = model.get("type");
+  isWordPiece = type ? type->getAsString() == StringRef("WordPiece")
+                     : model.get("max_input_chars_per_word") != nullptr;
+  if (type && !isWordPiece && type->getAsString() != StringRef("BPE"))
+    return fields.failGot("model.type", "must be 'BPE' or 'WordPiece'", type);
   return Error::success();
 }
 
 Error TokenizerJsonReader::readFile(const Object &root) {
   const Object *model;
   if (Error error = fields.asObject(root.get("model"), "model", model))
+    return error;
+  // First what says which kind of tokenizer this is.
+  bool isWordPiece = false;
+  if (Error error = readModelType(*model, isWordPiece))
     return error;
   TextStageReader text(fields, result);
   OutputStageReader output(fields, result);
@@ -245,11 +241,12 @@ Error TokenizerJsonReader::readFile(const Object &root) {
   if (text.isByteLevel() != decoding.byteLevel)
     return fields.fail("decoder", "must be ByteLevel if and only if the "
                                   "pre-tokenizer is");
-  if (Error error = readModelKind(*model, text.isByteLevel()))
-    return error;
-  if (Error error = result.model == runtime::TokenizerModel::WordPiece
-                        ? readWordPiece(*model)
-                        : readModel(*model))
+  if (text.isByteLevel() && isWordPiece)
+    return fields.fail("pre_tokenizer", "ByteLevel needs a BPE model");
+  result.model = isWordPiece          ? runtime::TokenizerModel::WordPiece
+                 : text.isByteLevel() ? runtime::TokenizerModel::ByteLevelBpe
+                                      : runtime::TokenizerModel::CharacterBpe;
+  if (Error error = isWordPiece ? readWordPiece(*model) : readBpe(*model))
     return error;
   if (Error error =
           vocabulary.readAddedTokens(root.get("added_tokens"), "added_tokens"))

@@ -81,6 +81,12 @@ TEST(TokenizerJson, BrokenJson) {
 TEST(TokenizerJson, UnknownKindsAreErrors) {
   EXPECT_EQ(errorWith(&File::model, R"("type":"Unigram")"),
             "t.json: model.type: must be 'BPE' or 'WordPiece', got: 'Unigram'");
+  EXPECT_EQ(errorWith([](File &file) { // the model comes first
+              file.normalizer = R"({"type":"Precompiled"})";
+              file.model = R"("type":"WordLevel")";
+            }),
+            "t.json: model.type: must be 'BPE' or 'WordPiece', got: "
+            "'WordLevel'");
   EXPECT_EQ(errorWith(&File::normalizer, R"({"type":"Precompiled"})"),
             "t.json: normalizer.type: must be NFC, NFD, NFKC, NFKD, Lowercase, "
             "StripAccents, Strip, Prepend, Replace, BertNormalizer or "
