@@ -21,17 +21,22 @@ struct BertNormalizer {
 };
 
 /// The same as steps that every tokenizer has (huggingface/tokenizers,
-/// normalizers/bert.rs). The category of a character is the one that PCRE2
-/// knows: 503 of all, most of them marks and punctuation that came after
-/// Unicode 8, are nothing of the kind to `tokenizers`, whose tables are older.
+/// normalizers/bert.rs).
 std::vector<TokenizerDescription::Step>
 bertNormalizerSteps(const BertNormalizer &options);
 
 /// White space goes, a punctuation mark is a word (pre_tokenizers/bert.rs).
 std::vector<TokenizerDescription::Step> bertPreTokenizerSteps();
 
-/// Rust's is_ascii_punctuation, or a category P (PCRE2).
-inline constexpr llvm::StringLiteral kPunctuation = R"([\p{P}$+<=>^`|~])";
+/// A character that `tokenizers` takes for punctuation: Rust's
+/// is_ascii_punctuation, or a category P. Its table of categories is that of
+/// Unicode 8: what came later is none, and two were in P then.
+inline constexpr llvm::StringLiteral kPunctuation =
+    R"((?![\x{61d}\x{9fd}-\x{a76}\x{c77}-\x{c84}\x{1b7d}-\x{1b7e})"
+    R"(\x{2e43}-\x{2e5d}\x{10ead}-\x{10f89}\x{1144b}-\x{1145d})"
+    R"(\x{11660}-\x{116b9}\x{1183b}-\x{11fff}\x{12ff1}-\x{12ff2})"
+    R"(\x{16e97}-\x{16fe2}\x{1e95e}-\x{1e95f}])[\p{P}$+<=>^`|~])"
+    R"(|[\x{166d}\x{111c9}])";
 
 } // namespace lqc
 

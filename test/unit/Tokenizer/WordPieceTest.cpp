@@ -5,8 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lib/Import/Tokenizer/Description.h"
+#include "lib/Import/Tokenizer/BertStages.h"
 #include "test/unit/Tokenizer/Fixture.h"
+
+#include "llvm/Support/ConvertUTF.h"
+#include "llvm/Support/JSON.h"
 
 #include <map>
 #include <random>
@@ -161,6 +164,95 @@ TEST(WordPiece, DecodesWithSpacesBetweenWords) {
     EXPECT_EQ(decode(*tokenizer, {8, 9, 4, 2, 10, 1}), text);
     EXPECT_EQ(decode(*tokenizer, {10, 1}), ". a");
   }
+}
+
+//===----------------------------------------------------------------------===//
+// Characters
+//===----------------------------------------------------------------------===//
+
+using Step = TokenizerDescription::Step;
+
+static constexpr uint32_t kCodePoints = 0x110000;
+
+static std::string utf8(uint32_t code) {
+  char bytes[4];
+  char *end = bytes;
+  llvm::ConvertCodePointToUTF8(code, end);
+  return std::string(bytes, end);
+}
+
+/// What steps make of each character but `a`, which stands between them.
+static std::vector<std::pair<uint32_t, std::string>>
+applied(llvm::ArrayRef<Step> steps) {
+  std::vector<runtime::TextStep> list;
+  for (const Step &step : steps)
+    list.push_back({step.kind, step.flags, step.pattern, step.content});
+  std::string text;
+  std::vector<uint32_t> codes;
+  for (uint32_t code = 0; code < kCodePoints; ++code)
+    if (code != 'a' && (code < 0xd800 || code >= 0xe000)) {
+      codes.push_back(code);
+      text += "a" + utf8(code);
+    }
+  const std::string changed = runtime::applySteps(list, text);
+  std::vector<std::pair<uint32_t, std::string>> result;
+  size_t begin = 0;
+  for (uint32_t code : codes) {
+    const size_t end = std::min(changed.find('a', begin + 1), changed.size());
+    if (begin < changed.size())
+      result.emplace_back(code, changed.substr(begin + 1, end - begin - 1));
+    begin = end;
+  }
+  return result;
+}
+
+/// Golden classes of characters.
+static std::vector<bool> readClass(const llvm::json::Object &classes,
+                                   llvm::StringRef name) {
+  std::vector<bool> result(kCodePoints);
+  for (const llvm::json::Value &range : *classes.getArray(name)) {
+    const llvm::json::Array &ends = *range.getAsArray();
+    for (int64_t code = *ends[0].getAsInteger();
+         code <= *ends[1].getAsInteger(); ++code)
+      result[size_t(code)] = true;
+  }
+  EXPECT_GT(llvm::count(result, true), 20) << name.str();
+  return result;
+}
+
+/// Each of the million, whatever Unicode PCRE2 knows.
+TEST(WordPiece, CharactersAreAsInTokenizers) {
+  llvm::Expected<llvm::json::Value> file =
+      llvm::json::parse(readFile(goldenDirectory() + "/bert-characters.json"));
+  ASSERT_TRUE(bool(file)) << llvm::toString(file.takeError());
+  std::vector<Step> steps = bertNormalizerSteps({});
+  for (Step &step : bertPreTokenizerSteps())
+    steps.push_back(
+        {runtime::TextStepKind::ReplacePattern, 0, step.pattern, ""});
+  ASSERT_EQ(steps.size(), 9u);
+  const llvm::ArrayRef<Step> list(steps);
+  auto check = [&](llvm::StringRef name, llvm::ArrayRef<Step> some,
+                   const char *before, bool isKept, const char *behind) {
+    std::vector<bool> isIn = readClass(*file->getAsObject(), name);
+    for (const auto &[code, text] : applied(some)) {
+      std::string kept = isKept ? utf8(code) : "";
+      ASSERT_EQ(text, isIn[code] ? before + kept + behind : utf8(code))
+          << name.str() << " U+" << std::hex << code;
+    }
+  };
+  check("removed", list.slice(0, 1), "", false, "");
+  check("ideographs", list.slice(2, 2), " ", true, " ");
+  check("marks", list.slice(5, 1), "", false, "");
+  check("gaps", list.slice(7, 1), "", false, "");
+  check("punctuation", list.slice(8, 1), "", false, "");
+  // What is removed before it never becomes a space.
+  std::vector<bool> removed = readClass(*file->getAsObject(), "removed"),
+                    spaces = readClass(*file->getAsObject(), "spaces");
+  for (const auto &[code, text] : applied(list.slice(0, 2)))
+    ASSERT_EQ(text, removed[code]  ? ""
+                    : spaces[code] ? " "
+                                   : utf8(code))
+        << "U+" << std::hex << code;
 }
 
 //===----------------------------------------------------------------------===//

@@ -11,6 +11,7 @@ ones of each kind that this script trains on the bundled text:
     small-wordpiece       a vocabulary written by hand, with BERT's stages, uncased
     small-bert            vocab.txt and configuration: words of another case, accents
     stages.jsonl          small-llama2 with other normalizers and pre-tokenizers
+    bert-characters.json  what BERT's stages take each character for
 
 Needs PyPI's tokenizers and sentencepiece, and is only run by hand when a case is added:
 
@@ -349,6 +350,34 @@ def write_stages(text):
             file.write(json.dumps(case, ensure_ascii=False, separators=(",", ":")) + "\n")
 
 
+def write_characters():
+    """What BERT's stages take each character for: ranges, first and last."""
+    def normal(line, stage):
+        others = dict.fromkeys(["clean_text", "handle_chinese_chars", "strip_accents", "lowercase"], False)
+        return normalizers.BertNormalizer(**{**others, stage: True}).normalize_str(line)
+
+    splits = pre_tokenizers.BertPreTokenizer().pre_tokenize_str
+    classes = {
+        "removed": lambda c: normal(f"a{c}", "clean_text") == "a",
+        "spaces": lambda c: normal(f"a{c}", "clean_text") == "a ",
+        "ideographs": lambda c: normal(c, "handle_chinese_chars") == f" {c} ",
+        "marks": lambda c: normal(f"a{c}", "strip_accents") == "a",
+        "punctuation": lambda c: len(splits(f"a{c}a")) == 3,
+        "gaps": lambda c: len(splits(f"a{c}a")) == 2,
+    }
+    result = {name: [] for name in classes}
+    for code in [*range(0xD800), *range(0xE000, 0x110000)]:
+        for name, holds in classes.items():
+            if holds(chr(code)):
+                ranges = result[name]
+                if ranges and ranges[-1][1] == code - 1:
+                    ranges[-1][1] = code
+                else:
+                    ranges.append([code, code])
+    text = ",\n".join(f'"{name}": {json.dumps(ranges, separators=(",", ":"))}' for name, ranges in result.items())
+    (GOLDEN / "bert-characters.json").write_text("{" + text + "}\n", encoding="utf-8")
+
+
 def main():
     GOLDEN.mkdir(parents=True, exist_ok=True)
     text = (EXAMPLE / "valid-slice.txt").read_text(encoding="utf-8")
@@ -358,6 +387,7 @@ def main():
         name = {SmallSentencePiece: "small-sentencepiece"}.get(make, make.__name__.removeprefix("make_").replace("_", "-"))
         write_cases(tokenizer, name, text, WORD_PIECE_LINES if make in [make_small_wordpiece, make_small_bert] else [])
     write_stages(text)
+    write_characters()
 
 
 if __name__ == "__main__":
