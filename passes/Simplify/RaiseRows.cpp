@@ -77,6 +77,14 @@ static Value repeatedRows(Value value, RankedTensorType matrix, Value like,
                                    tensor::getMixedSizes(builder, loc, like),
                                    matrix.getElementType());
   };
+  if (tensor::SplatOp splat = value.getDefiningOp<tensor::SplatOp>()) {
+    SmallVector<Value> sizes;
+    for (auto [d, size] : llvm::enumerate(matrix.getShape()))
+      if (ShapedType::isDynamic(size))
+        sizes.push_back(tensor::DimOp::create(builder, loc, like, d));
+    return tensor::SplatOp::create(builder, loc, splat.getInput(), matrix,
+                                   sizes);
+  }
   if (linalg::FillOp fill = value.getDefiningOp<linalg::FillOp>())
     return linalg::FillOp::create(builder, loc, fill.getInputs(),
                                   ValueRange{emptyMatrix()})

@@ -19,6 +19,8 @@ std::optional<double> lqc::splatNumber(Value value) {
   FloatAttr number;
   if (linalg::FillOp fill = value.getDefiningOp<linalg::FillOp>())
     value = fill.getInputs()[0];
+  else if (tensor::SplatOp splat = value.getDefiningOp<tensor::SplatOp>())
+    value = splat.getInput();
   if (matchPattern(value, m_Constant(&number)))
     return number.getValueAsDouble();
   if (!matchPattern(value, m_Constant(&numbers)) || !numbers.isSplat() ||

@@ -6,8 +6,7 @@ func.func @silu(%g: tensor<?x8xf32>, %u: tensor<?x8xf32>, %rows: index) -> tenso
   // CHECK: %[[R:.*]] = lqc.gated_activation silu %[[G]], %[[U]]
   // CHECK-NEXT: return %[[R]]
   %unit = arith.constant 1.0 : f32
-  %space = tensor.empty(%rows) : tensor<?x8xf32>
-  %one = linalg.fill ins(%unit : f32) outs(%space : tensor<?x8xf32>) -> tensor<?x8xf32>
+  %one = tensor.splat %unit[%rows] : tensor<?x8xf32>
   %0 = arith.negf %g : tensor<?x8xf32>
   %1 = math.exp %0 : tensor<?x8xf32>
   %2 = arith.addf %one, %1 : tensor<?x8xf32>
