@@ -52,6 +52,7 @@ def RaisePass : Pass<"lqc-raise", "::mlir::ModuleOp"> {
     * `linalg.matmul` with a weight, and the sum with a bias: `lqc.linear`
     * means, differences, roots and products of rows: `lqc.rms_norm`,
       `lqc.layer_norm`
+    * rows that are looked up in a weight: `lqc.embedding`
     * the product of `g / (1 + exp(-g))` with another branch:
       `lqc.gated_activation`
 

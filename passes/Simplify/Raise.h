@@ -72,6 +72,9 @@ void addLinearPatterns(mlir::RewritePatternSet &patterns,
                        RaisedWeights &weights);
 /// RMS and layer normalization of the last dimension.
 void addNormPatterns(mlir::RewritePatternSet &patterns, RaisedWeights &weights);
+/// Rows that are looked up in a weight.
+void addEmbeddingPatterns(mlir::RewritePatternSet &patterns,
+                          RaisedWeights &weights);
 /// f(gate) * up, for the functions that lqc.gated_activation knows.
 void addGatePatterns(mlir::RewritePatternSet &patterns);
 /// Reshapes between rows and tensors move down.
