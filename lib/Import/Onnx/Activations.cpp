@@ -160,7 +160,7 @@ ArrayRef<OnnxOp> lqc::activationOps() {
   static const OnnxOp kOps[] = {
       {"Relu", {6, 13, 14}, 1, 1, buildRelu},
       {"LeakyRelu", {6, 16}, 1, 1, buildLeakyRelu},
-      {"PRelu", {7, 9, 16}, 2, 2, buildPRelu},
+      {"PRelu", {6, 7, 9, 16}, 2, 2, buildPRelu},
       {"Elu", {6, 22}, 1, 1, buildElu},
       {"Celu", {12}, 1, 1, buildCelu},
       {"Selu", {6, 22}, 1, 1, buildSelu},

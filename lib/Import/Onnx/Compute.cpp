@@ -503,6 +503,21 @@ SmallVector<Value> NodeBuilder::loops(ArrayRef<Size> dims,
   return nestLoops(*this, dims, indices, carried, body);
 }
 
+SmallVector<Value>
+NodeBuilder::branch(Value condition, ArrayRef<Value> otherwise,
+                    llvm::function_ref<SmallVector<Value>()> body) {
+  OpBuilder &b = builder();
+  auto choice =
+      scf::IfOp::create(b, loc(), ValueRange(otherwise).getTypes(), condition,
+                        /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(choice.thenBlock());
+  scf::YieldOp::create(b, loc(), body());
+  b.setInsertionPointToStart(choice.elseBlock());
+  scf::YieldOp::create(b, loc(), otherwise);
+  return SmallVector<Value>(choice.getResults());
+}
+
 //===----------------------------------------------------------------------===//
 // Indices
 //===----------------------------------------------------------------------===//

@@ -74,9 +74,25 @@ static bool isSizeKind(OnnxType kind) {
 using SizeFunction = Size (SizeMath::*)(Size, Size);
 using ArithFunction = Value (Arith::*)(Value, Value) const;
 
+/// The second operand. Before opset 7 it was stretched only if `broadcast` said
+/// so, beginning with dimension `axis` of the first.
+static Tensor secondOperand(NodeBuilder &n) {
+  Tensor a = n.raw(0), b = n.raw(1);
+  if (n.version() >= 7 || !n.integer("broadcast", 0) || !n.hasAttribute("axis"))
+    return b;
+  int64_t axis = n.axis(n.integer("axis", 0), a.rank());
+  int64_t behind = a.rank() - axis - b.rank();
+  n.require(behind >= 0, "axis must leave room for the second operand");
+  if (n.failed())
+    return b;
+  SmallVector<int64_t> axes =
+      llvm::to_vector(llvm::seq<int64_t>(b.rank(), b.rank() + behind));
+  return n.unsqueeze(b, axes);
+}
+
 template <SizeFunction OfSizes, ArithFunction OfNumbers>
 static void buildArithmetic(NodeBuilder &n) {
-  Tensor a = n.raw(0), b = n.raw(1);
+  Tensor a = n.raw(0), b = secondOperand(n);
   n.requireSame(a, b);
   if (n.failed())
     return;
@@ -113,7 +129,7 @@ static void buildMod(NodeBuilder &n) {
 
 /// The exponent may be of another type than the base.
 static void buildPow(NodeBuilder &n) {
-  Tensor base = n.input(0), exponent = n.input(1);
+  Tensor base = n.input(0), exponent = n.built(secondOperand(n));
   OnnxType kind = base.element;
   if (std::optional<SmallVector<double>> known = n.knownReals(1))
     if (known->size() == 1 && known->front() == 2 && exponent.rank() == 0)
@@ -213,7 +229,7 @@ static Value compareNumbers(const Arith &f, Order order, Value x, Value y) {
 }
 
 template <Order order> static void buildComparison(NodeBuilder &n) {
-  Tensor a = n.raw(0), b = n.raw(1);
+  Tensor a = n.raw(0), b = secondOperand(n);
   n.requireSame(a, b);
   if (n.failed())
     return;
@@ -233,7 +249,7 @@ template <Order order> static void buildComparison(NodeBuilder &n) {
 
 /// And, Or, Xor of truths, and the same of bits.
 template <ArithFunction OfNumbers> static void buildBits(NodeBuilder &n) {
-  Tensor a = n.input(0), b = n.input(1);
+  Tensor a = n.input(0), b = n.built(secondOperand(n));
   n.requireSame(a, b);
   n.require(!isFloat(a.element), "operands must be bool or integer");
   n.set(0, n.elementwise({a, b}, a.element, [](const Arith &f, Numbers x) {
@@ -405,33 +421,45 @@ static void buildClip(NodeBuilder &n) {
 
 ArrayRef<OnnxOp> lqc::elementwiseOps() {
   static const OnnxOp kOps[] = {
-      {"Add", {7, 13, 14}, 2, 2, buildArithmetic<&SizeMath::add, &Arith::add>},
-      {"Sub", {7, 13, 14}, 2, 2, buildArithmetic<&SizeMath::sub, &Arith::sub>},
-      {"Mul", {7, 13, 14}, 2, 2, buildArithmetic<&SizeMath::mul, &Arith::mul>},
+      {"Add",
+       {6, 7, 13, 14},
+       2,
+       2,
+       buildArithmetic<&SizeMath::add, &Arith::add>},
+      {"Sub",
+       {6, 7, 13, 14},
+       2,
+       2,
+       buildArithmetic<&SizeMath::sub, &Arith::sub>},
+      {"Mul",
+       {6, 7, 13, 14},
+       2,
+       2,
+       buildArithmetic<&SizeMath::mul, &Arith::mul>},
       {"Div",
-       {7, 13, 14},
+       {6, 7, 13, 14},
        2,
        2,
        buildArithmetic<&SizeMath::div, &Arith::div>,
        "integers divided by 0 give 0"},
       {"Mod", {10, 13}, 2, 2, buildMod},
-      {"Pow", {7, 12, 13, 15}, 2, 2, buildPow},
+      {"Pow", {1, 7, 12, 13, 15}, 2, 2, buildPow},
       {"Max", {6, 8, 12, 13}, 1, kAnyNumber, buildMax},
       {"Min", {6, 8, 12, 13}, 1, kAnyNumber, buildMin},
       {"Sum", {6, 8, 13}, 1, kAnyNumber, buildSum},
       {"Mean", {6, 8, 13}, 1, kAnyNumber, buildMean},
-      {"Less", {7, 9, 13}, 2, 2, buildComparison<Order::Less>},
+      {"Less", {1, 7, 9, 13}, 2, 2, buildComparison<Order::Less>},
       {"LessOrEqual", {12, 16}, 2, 2, buildComparison<Order::LessOrEqual>},
-      {"Greater", {7, 9, 13}, 2, 2, buildComparison<Order::Greater>},
+      {"Greater", {1, 7, 9, 13}, 2, 2, buildComparison<Order::Greater>},
       {"GreaterOrEqual",
        {12, 16},
        2,
        2,
        buildComparison<Order::GreaterOrEqual>},
-      {"Equal", {7, 11, 13, 19}, 2, 2, buildComparison<Order::Equal>},
-      {"And", {7}, 2, 2, buildBits<&Arith::bitAnd>},
-      {"Or", {7}, 2, 2, buildBits<&Arith::bitOr>},
-      {"Xor", {7}, 2, 2, buildBits<&Arith::bitXor>},
+      {"Equal", {1, 7, 11, 13, 19}, 2, 2, buildComparison<Order::Equal>},
+      {"And", {1, 7}, 2, 2, buildBits<&Arith::bitAnd>},
+      {"Or", {1, 7}, 2, 2, buildBits<&Arith::bitOr>},
+      {"Xor", {1, 7}, 2, 2, buildBits<&Arith::bitXor>},
       {"Not", {1}, 1, 1, buildNot},
       {"BitwiseAnd", {18}, 2, 2, buildBits<&Arith::bitAnd>},
       {"BitwiseOr", {18}, 2, 2, buildBits<&Arith::bitOr>},

@@ -356,6 +356,8 @@ GraphImporter::buildNode(const onnx::NodeProto &node, ArrayRef<Tensor> inputs) {
       n.fail("input {0} must be given", i);
   if (!n.failed())
     op->build(n);
+  if (n.failed() && n.isInsideError())
+    return makeError("{0}", n.error());
   if (n.failed())
     return fail(nodeText(node) + ": " + n.error().str());
   return SmallVector<Tensor>(n.results());

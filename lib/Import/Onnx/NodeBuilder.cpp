@@ -38,6 +38,11 @@ void NodeBuilder::keep(std::string text) {
     message = std::move(text);
 }
 
+void NodeBuilder::failInside(llvm::Error error) {
+  isInside |= message.empty();
+  keep(llvm::toString(std::move(error)));
+}
+
 OpBuilder &NodeBuilder::builder() { return importer.builder; }
 Location NodeBuilder::loc() const { return importer.loc; }
 SizeMath &NodeBuilder::sizes() { return importer.sizes; }

@@ -92,8 +92,12 @@ public:
   template <typename... Ts> void fail(const char *format, Ts &&...values) {
     keep(llvm::formatv(format, std::forward<Ts>(values)...).str());
   }
+  /// Keeps an error of a node inside this one's subgraph.
+  void failInside(llvm::Error error);
   bool failed() const { return !message.empty(); }
   llvm::StringRef error() const { return message; }
+  /// The error is a whole line already.
+  bool isInsideError() const { return isInside; }
 
   //===--------------------------------------------------------------------===//
   // Attributes: of another type than asked for, they are an error
@@ -276,6 +280,11 @@ public:
                                                     llvm::ArrayRef<Value>)>
             body);
 
+  /// What `body` gives if the i1 holds, else the values given; an scf.if.
+  llvm::SmallVector<Value>
+  branch(Value condition, llvm::ArrayRef<Value> otherwise,
+         llvm::function_ref<llvm::SmallVector<Value>()> body);
+
   //===--------------------------------------------------------------------===//
   // Indices
   //===--------------------------------------------------------------------===//
@@ -311,6 +320,7 @@ private:
   llvm::SmallVector<Tensor> outputs;
   int64_t opset;
   std::string message;
+  bool isInside = false;
 };
 
 } // namespace lqc

@@ -310,7 +310,7 @@ ArrayRef<OnnxOp> lqc::normalizationOps() {
       {"LogSoftmax", {1, 11, 13}, 1, 1, buildAlong<logSoftmax>},
       {"Hardmax", {1, 11, 13}, 1, 1, buildAlong<hardmax>},
       {"BatchNormalization",
-       {7, 9, 14, 15},
+       {6, 7, 9, 14, 15},
        5,
        5,
        buildBatchNormalization,
@@ -326,7 +326,7 @@ ArrayRef<OnnxOp> lqc::normalizationOps() {
        buildMeanVarianceNormalization},
       {"LpNormalization", {1, 22}, 1, 1, buildLpNormalization},
       {"LRN", {1, 13}, 1, 1, buildLrn},
-      {"Dropout", {7, 10, 12, 13, 22}, 1, 3, buildDropout, "no training"},
+      {"Dropout", {6, 7, 10, 12, 13, 22}, 1, 3, buildDropout, "no training"},
   };
   return kOps;
 }

@@ -13,8 +13,10 @@ using namespace lqc;
 
 llvm::ArrayRef<llvm::ArrayRef<OnnxOp>> lqc::onnxOps() {
   static const llvm::ArrayRef<OnnxOp> kFamilies[] = {
-      constantOps(), elementwiseOps(), activationOps(),    shapeOps(),
-      indexingOps(), reductionOps(),   normalizationOps(),
+      constantOps(),     elementwiseOps(), activationOps(), shapeOps(),
+      indexingOps(),     selectionOps(),   reductionOps(),  normalizationOps(),
+      productOps(),      convolutionOps(), poolOps(),       resizeOps(),
+      quantizationOps(), controlOps(),     recurrentOps(),  lossOps(),
   };
   return kFamilies;
 }

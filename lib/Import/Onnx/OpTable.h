@@ -15,7 +15,7 @@
 namespace lqc {
 
 /// The operator sets that are known, of the domain "" (ai.onnx).
-inline constexpr int64_t kFirstOpset = 7, kLastOpset = 23;
+inline constexpr int64_t kFirstOpset = 1, kLastOpset = 23;
 
 /// An operator, as docs/onnx-support.md lists it.
 struct OnnxOp {

@@ -210,7 +210,7 @@ static void buildEinsum(NodeBuilder &n) {
 ArrayRef<OnnxOp> lqc::productOps() {
   static const OnnxOp kOps[] = {
       {"MatMul", {1, 9, 13}, 2, 2, buildMatMul},
-      {"Gemm", {7, 9, 11, 13}, 2, 3, buildGemm},
+      {"Gemm", {6, 7, 9, 11, 13}, 2, 3, buildGemm},
       {"Einsum", {12}, 1, kAnyNumber, buildEinsum},
   };
   return kOps;

@@ -9,8 +9,6 @@
 #include "lib/Import/Onnx/Stored.h"
 #include "lqc/Support/Error.h"
 
-#include "mlir/Dialect/SCF/IR/SCF.h"
-
 using namespace mlir;
 using namespace lqc;
 
@@ -578,16 +576,8 @@ static Tensor padByIndex(NodeBuilder &n, const Tensor &given, PadMode mode,
     if (mode != PadMode::Constant)
       return n.load(f, a, from);
     // An empty dimension has no element to look at.
-    auto choice = scf::IfOp::create(b, loc, TypeRange{outside.getType()},
-                                    isInside, /*withElseRegion=*/true);
-    {
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(&choice.getThenRegion().front());
-      scf::YieldOp::create(b, loc, n.load(f, a, from));
-      b.setInsertionPointToStart(&choice.getElseRegion().front());
-      scf::YieldOp::create(b, loc, outside);
-    }
-    return choice.getResult(0);
+    return n.branch(isInside, outside,
+                    [&] { return SmallVector<Value>{n.load(f, a, from)}; })[0];
   });
 }
 
