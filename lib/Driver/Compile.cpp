@@ -524,8 +524,8 @@ llvm::Error Compiler::report() {
 llvm::Error Compiler::run() {
   if (llvm::Error error = checkOptions())
     return error;
-  if (llvm::Error error =
-          timed(plan.isDirectory ? "import" : "read", [&] { return load(); }))
+  if (llvm::Error error = timed(plan.startsWithImport() ? "import" : "read",
+                                [&] { return load(); }))
     return error;
   if (plan.to == Phase::Link && !emitsText())
     if (llvm::Error error =
