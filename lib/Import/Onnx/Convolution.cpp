@@ -205,7 +205,8 @@ static Value namedConvolution(NodeBuilder &n, const Tensor &input,
   Attribute dilations = b.getI64VectorAttr(window.dilations);
   ValueRange none;
   SmallVector<Value> operands = {input.value, weights.value};
-  TypeRange types = init.getType();
+  Type type = init.getType(); // a range refers to it
+  TypeRange types(type);
   switch (window.rank()) {
   case 1:
     return linalg::Conv1DNcwFcwOp::create(b, n.loc(), types, operands, init,
