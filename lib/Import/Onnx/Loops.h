@@ -36,9 +36,9 @@ struct LoopResult {
 /// one iteration of a number (from 0) and what is carried; it may be called
 /// several times.
 LoopResult
-buildLoop(NodeBuilder &n, Size limit, mlir::Value goesOn,
-          llvm::ArrayRef<Tensor> carried,
-          llvm::function_ref<Iteration(Size, llvm::ArrayRef<Tensor>)> body);
+runLoop(NodeBuilder &n, Size limit, mlir::Value goesOn,
+        llvm::ArrayRef<Tensor> carried,
+        llvm::function_ref<Iteration(Size, llvm::ArrayRef<Tensor>)> body);
 
 /// What two branches give, as one tensor: builds an scf.if.
 llvm::SmallVector<Tensor>

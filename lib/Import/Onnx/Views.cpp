@@ -199,6 +199,9 @@ Tensor NodeBuilder::slice(const Tensor &given, ArrayRef<Size> offsets,
   typeOf(given.element, dims);
   if (failed())
     return given;
+  // Offsets behind the last element are fine for nothing at all.
+  if (llvm::any_of(dims, [](Size size) { return knownSize(size) == 0; }))
+    return make(empty(given.element, dims), given.element, dims);
   Tensor tensor = built(given);
   Sizes ones(dims.size(), sizes().constant(1));
   Value value = tensor::ExtractSliceOp::create(
