@@ -42,9 +42,24 @@ inline constexpr llvm::StringLiteral kGenerationAttrName = "lqc.generation";
 /// On a decoder layer's function: its number, counted from 0.
 inline constexpr llvm::StringLiteral kLayerAttrName = "lqc.layer";
 inline constexpr llvm::StringLiteral kForwardName = "forward";
+/// On a module: it is a graph with the entry function @main, not a decoder.
+inline constexpr llvm::StringLiteral kGraphAttrName = "lqc.graph";
+inline constexpr llvm::StringLiteral kMainName = "main";
+/// On a graph module after lower: {inputs = […], outputs = […]}, each a name, a
+/// type ("float32") and dims (a number, a name or "?").
+inline constexpr llvm::StringLiteral kGraphValuesAttrName = "lqc.graph_values";
+/// On arguments and results of @main; see the dialect's description.
+inline constexpr llvm::StringLiteral kNameAttrName = "lqc.name";
+inline constexpr llvm::StringLiteral kDimsAttrName = "lqc.dims";
+inline constexpr llvm::StringLiteral kElementAttrName = "lqc.element";
 /// On a weight that is the result of a search (GPTQ's codes): the name of the
 /// checkpoint's weight that it stands for.
 inline constexpr llvm::StringLiteral kSourceAttrName = "lqc.source";
+
+/// True for a graph module: a program on tensors with one call.
+inline bool isGraph(mlir::ModuleOp module) {
+  return module->hasAttr(kGraphAttrName);
+}
 
 /// The scheme of a quantized tensor, packed or not; null for plain floats.
 SchemeAttr schemeOf(mlir::Type type);

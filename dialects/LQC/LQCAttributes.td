@@ -73,12 +73,16 @@ def LQC_PackedAttr : LQC_Attr<"Packed", "packed", [
 //===----------------------------------------------------------------------===//
 
 def LQC_FileAttr : LQC_Attr<"File", "file"> {
-  let summary = "a place in a safetensors file";
+  let summary = "a place in a file with weights";
   let description = [{
     The source of a weight's bytes: `bytes` bytes at `offset` of `path`, which is
     relative to the folder of the `.mlir` file (in memory: to the checkpoint's).
-    `header` is the content hash of the safetensors header: a changed file is an
-    error, never a silently different model.
+    `header` identifies the file: a changed file is an error, never a silently
+    different model. It is
+
+    * of a safetensors file, the content hash of the header;
+    * of an ONNX file, `onnx-` and the hash of all of it but the numbers;
+    * of ONNX's external data, `data-` and a hash of its size and of samples.
 
     ```mlir
     #lqc.file<"model.safetensors", tensor = "model.norm.weight", offset = 6824, bytes = 512, header = "5ad0c1f3…">

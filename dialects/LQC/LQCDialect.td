@@ -29,12 +29,35 @@ def LQC_Dialect : Dialect {
       form and `lqc.step`s, straight lists of `lqc.dispatch` over a planned
       arena.
 
+    A module that is no decoder is a **graph module**: it has the attribute
+    `lqc.graph` (a dictionary of what is known of it: `name`, `producer`, …) and
+    one `func.func @main` on tensors of static rank, in upstream dialects but for
+    the operations above. Arguments and results of `@main` have
+
+    * `lqc.name`: the name by which the user knows them
+    * `lqc.dims`: a name for each dimension, `""` for none; dimensions of one
+      name are of one size
+    * `lqc.element`: the element type if the signless type does not tell:
+      `"uint8"`, `"uint16"`, `"uint32"` or `"uint64"`
+
+    ```mlir
+    module attributes {lqc.graph = {name = "classifier"}} {
+      func.func @main(%x: tensor<?x784xf32> {lqc.name = "image", lqc.dims = ["batch", ""]}) -> (tensor<?x10xf32> {lqc.name = "scores", lqc.dims = ["batch", ""]}) {…}
+    }
+    ```
+
+    What can only be known when the graph runs is a `cf.assert`; its text is the
+    one line that the executable ends with.
+
     A tensor's *encoding* says how its numbers are held: none for plain floats,
     `#lqc.scheme` for quantized values, `#lqc.packed` for the byte order that a
     kernel reads. An operation's meaning never depends on an encoding: it works
     on the values that the encoding stands for.
   }];
   let dependentDialects = ["::mlir::func::FuncDialect"];
+  let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
+  let hasOperationAttrVerify = 1;
   let useDefaultAttributePrinterParser = 1;
   let useDefaultTypePrinterParser = 1;
   let extraClassDeclaration = [{

@@ -60,6 +60,7 @@ private:
   llvm::Error writeLowered();
   llvm::Error emitText();
   llvm::Error link();
+  llvm::Error checkGraphOptions() const;
   llvm::Error prepareTokenizer();
   llvm::Error openPayload();
   llvm::Error writeSections(PayloadWriter &writer);
@@ -321,6 +322,19 @@ llvm::Error Compiler::writeLowered() {
 // The executable
 //===----------------------------------------------------------------------===//
 
+/// What is for language models alone.
+llvm::Error Compiler::checkGraphOptions() const {
+  if (emit == Emit::Shared || emit == Emit::Object)
+    return makeError("{0}: --emit={1} is for language models: a graph becomes "
+                     "an executable",
+                     options.model, options.emit);
+  if (!options.evaluate.empty() || !options.tokenizer.empty())
+    return makeError("{0}: {1} is for language models, and this is a graph",
+                     options.model,
+                     options.evaluate.empty() ? "--tokenizer" : "--evaluate");
+  return llvm::Error::success();
+}
+
 /// Before the long work, because a tokenizer that is not understood ends it.
 llvm::Error Compiler::prepareTokenizer() {
   llvm::Expected<runtime::GenerationDefaults> found =
@@ -373,10 +387,9 @@ llvm::Error Compiler::writeSections(PayloadWriter &writer) {
                                        tokenizer ? ArrayRef<char>(*tokenizer)
                                                  : ArrayRef<char>()))
     return error;
-  const char *defaults = reinterpret_cast<const char *>(&generation);
-  if (llvm::Error error =
-          writeSection(writer, runtime::Generation,
-                       ArrayRef<char>(defaults, sizeof(generation))))
+  ArrayRef<char> defaults(reinterpret_cast<const char *>(&generation),
+                          isGraph(*model.module) ? 0 : sizeof(generation));
+  if (llvm::Error error = writeSection(writer, runtime::Generation, defaults))
     return error;
   std::string tensors = payload->tensorTable();
   if (llvm::Error error =
@@ -493,7 +506,8 @@ llvm::Error Compiler::report() {
   if (payload)
     out << ", weights " << formatBytes(payload->bytes());
   out << ")\n";
-  if (payload && !tokenizer && options.tokenizer != "none")
+  if (payload && !tokenizer && options.tokenizer != "none" &&
+      !isGraph(*model.module))
     out << "no tokenizer was found: the model takes token ids\n";
   if (plan.to != Phase::Link || !payload || emit == Emit::Executable)
     return llvm::Error::success();
@@ -512,11 +526,12 @@ llvm::Error Compiler::report() {
 llvm::Error Compiler::run() {
   if (llvm::Error error = checkOptions())
     return error;
-  if (llvm::Error error =
-          timed(plan.isDirectory ? "import" : "read", [&] { return load(); }))
+  if (llvm::Error error = timed(plan.startsWithImport() ? "import" : "read",
+                                [&] { return load(); }))
     return error;
   if (plan.to == Phase::Link && !emitsText())
-    if (llvm::Error error = prepareTokenizer())
+    if (llvm::Error error =
+            isGraph(*model.module) ? checkGraphOptions() : prepareTokenizer())
       return error;
   if (llvm::Error error = runPhases())
     return error;

@@ -187,6 +187,8 @@ json::Object lqc::bitsJson(const BitsReport &bits) {
 static json::Value toJson(Attribute attribute) {
   if (StringAttr text = dyn_cast<StringAttr>(attribute))
     return json::Value(json::fixUTF8(text.getValue()));
+  if (IntegerAttr number = dyn_cast<IntegerAttr>(attribute))
+    return int64_t(number.getValue().getSExtValue());
   if (DictionaryAttr entries = dyn_cast<DictionaryAttr>(attribute)) {
     json::Object object;
     for (NamedAttribute entry : entries)
@@ -203,11 +205,10 @@ static json::Value toJson(Attribute attribute) {
   return nullptr;
 }
 
-std::string lqc::infoJson(ModuleOp module, uint64_t weightsBytes,
-                          const runtime::GenerationDefaults &generation,
-                          const Measurement *measured) {
-  json::Object info{
-      {"lqc", LQC_VERSION}, {"cache", "f32"}, {"weights_bytes", weightsBytes}};
+/// What only language models have.
+static void addGeneration(const runtime::GenerationDefaults &generation,
+                          json::Object &info) {
+  info["cache"] = "f32";
   info["generation"] =
       json::Object{{"temperature", generation.temperature},
                    {"top_k", generation.topK},
@@ -215,6 +216,23 @@ std::string lqc::infoJson(ModuleOp module, uint64_t weightsBytes,
                    {"min_p", generation.minP},
                    {"repeat_penalty", generation.repeatPenalty},
                    {"max_new_tokens", generation.count}};
+}
+
+/// What a graph says of itself: `lqc.graph`, its inputs and its outputs.
+static void addGraph(ModuleOp module, json::Object &info) {
+  info["graph"] = toJson(module->getAttr(kGraphAttrName));
+  if (Attribute values = module->getAttr(kGraphValuesAttrName))
+    info["values"] = toJson(values);
+}
+
+std::string lqc::infoJson(ModuleOp module, uint64_t weightsBytes,
+                          const runtime::GenerationDefaults &generation,
+                          const Measurement *measured) {
+  json::Object info{{"lqc", LQC_VERSION}, {"weights_bytes", weightsBytes}};
+  if (isGraph(module))
+    addGraph(module, info);
+  else
+    addGeneration(generation, info);
   if (ModelAttr model = module->getAttrOfType<ModelAttr>(kModelAttrName)) {
     info["family"] = json::fixUTF8(model.getFamily());
     info["vocabulary"] = model.getVocabulary();
@@ -283,12 +301,46 @@ generationText(const runtime::GenerationDefaults &generation) {
   return text;
 }
 
+/// "input:       x: float32[batch, 784]" for each of a list.
+static void printValues(StringRef title, ArrayAttr values,
+                        llvm::raw_ostream &out) {
+  for (DictionaryAttr value : values.getAsRange<DictionaryAttr>()) {
+    out << llvm::left_justify(title, 13)
+        << value.getAs<StringAttr>("name").getValue() << ": "
+        << value.getAs<StringAttr>("type").getValue() << "[";
+    llvm::interleaveComma(value.getAs<ArrayAttr>("dims"), out,
+                          [&](Attribute dim) {
+                            if (StringAttr text = dyn_cast<StringAttr>(dim))
+                              out << text.getValue();
+                            else
+                              out << cast<IntegerAttr>(dim).getInt();
+                          });
+    out << "]\n";
+  }
+}
+
+static void printGraph(ModuleOp module, llvm::raw_ostream &out) {
+  DictionaryAttr graph = module->getAttrOfType<DictionaryAttr>(kGraphAttrName);
+  for (NamedAttribute entry : graph)
+    if (StringAttr text = dyn_cast<StringAttr>(entry.getValue()))
+      out << llvm::left_justify((entry.getName().strref() + ":").str(), 13)
+          << text.getValue() << "\n";
+  DictionaryAttr values =
+      module->getAttrOfType<DictionaryAttr>(kGraphValuesAttrName);
+  if (!values)
+    return;
+  printValues("input:", values.getAs<ArrayAttr>("inputs"), out);
+  printValues("output:", values.getAs<ArrayAttr>("outputs"), out);
+}
+
 std::string lqc::summaryText(ModuleOp module, uint64_t weightsBytes,
                              const runtime::GenerationDefaults &generation,
                              const Measurement *measured) {
   std::string text;
   llvm::raw_string_ostream out(text);
   std::optional<BitsReport> bits = bitsOf(module);
+  if (isGraph(module))
+    printGraph(module, out);
   if (ModelAttr model = module->getAttrOfType<ModelAttr>(kModelAttrName)) {
     out << "model:       " << model.getFamily();
     if (bits)
@@ -303,10 +355,11 @@ std::string lqc::summaryText(ModuleOp module, uint64_t weightsBytes,
         << optionText(module, "head") << ", clip " << optionText(module, "clip")
         << ", method " << optionText(module, "method")
         << ")\nactivations: " << optionText(module, "activations")
-        << ", cache f32\n";
+        << (isGraph(module) ? "\n" : ", cache f32\n");
   if (TargetAttr target = module->getAttrOfType<TargetAttr>(kTargetAttrName))
     out << "cpu:         " << target.getCpu() << "\n";
-  out << "generation:  " << generationText(generation) << "\n";
+  if (!isGraph(module))
+    out << "generation:  " << generationText(generation) << "\n";
   out << "weights:     " << formatBytes(weightsBytes) << "\n"
       << "compiler:    lqc " << LQC_VERSION << "\n";
   if (bits) {

@@ -13,6 +13,8 @@
 //                generation_config.json; LQC's own defaults if it is not there
 //   lqc.options  after quantize: what was asked for, normalised
 //   lqc.bits     after quantize: what the weights cost
+//   lqc.graph    after import: a graph's name, producer, …
+//   lqc.graph_values after lower: its inputs and outputs
 //   lqc.payload  after lower: where the bytes of the payload are, in order
 //   lqc.payload_names  and which weights they are
 //

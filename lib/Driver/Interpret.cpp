@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Driver/InterpretGraph.h"
 #include "lib/Driver/Model.h"
 #include "lqc/Interpreter/Interpreter.h"
 #include "lqc/Support/Error.h"
@@ -25,7 +26,9 @@ static constexpr size_t kShown = 5;
 
 static llvm::Expected<std::vector<int32_t>> parseTokens(StringRef text) {
   if (text.empty())
-    return errorWithHint("lqc interpret needs token ids", "--tokens 1,2,3");
+    return errorWithHint(
+        "lqc interpret needs token ids, or tensors for a graph",
+        "--tokens 1,2,3, --input x=x.npy");
   std::vector<int32_t> tokens;
   for (StringRef part : llvm::split(text, ',')) {
     llvm::Expected<int64_t> token =
@@ -131,11 +134,30 @@ static llvm::Error interpretModel(const InterpretOptions &options,
   return llvm::Error::success();
 }
 
-llvm::Error lqc::interpret(const InterpretOptions &options,
-                           llvm::raw_ostream &out) {
-  llvm::Expected<unsigned> threads = parseThreads(options.threads);
-  if (!threads)
-    return threads.takeError();
+/// Loads the model and runs the phases that are asked for.
+static llvm::Expected<Model> prepareModel(Session &session,
+                                          const InterpretOptions &options) {
+  llvm::Expected<Plan> plan = makeInterpretPlan(session, options);
+  if (!plan)
+    return plan.takeError();
+  llvm::Expected<Model> model = loadModel(session, options, *plan);
+  if (!model)
+    return model.takeError();
+  if (!options.logits.empty())
+    if (llvm::Error error =
+            checkNoInput(options.logits, *model,
+                         {options.calibrate.text, options.statistics}))
+      return std::move(error);
+  for (const PhaseInfo &info : phases())
+    if (info.isPresent && plan->runs(info.phase))
+      if (llvm::Error error =
+              runPhase(session, *model, info.phase, *plan, options))
+        return std::move(error);
+  return model;
+}
+
+static llvm::Error interpretTokens(const InterpretOptions &options,
+                                   unsigned threads, llvm::raw_ostream &out) {
   llvm::Expected<std::vector<int32_t>> tokens = parseTokens(options.tokens);
   if (!tokens)
     return tokens.takeError();
@@ -153,23 +175,27 @@ llvm::Error lqc::interpret(const InterpretOptions &options,
       return count.takeError();
     greedy = *count;
   }
-  Session session(*threads, options.remarks);
-  llvm::Expected<Plan> plan = makeInterpretPlan(session, options);
-  if (!plan)
-    return plan.takeError();
-  llvm::Expected<Model> model = loadModel(session, options, *plan);
+  Session session(threads, options.remarks);
+  llvm::Expected<Model> model = prepareModel(session, options);
   if (!model)
     return model.takeError();
-  if (!options.logits.empty())
-    if (llvm::Error error =
-            checkNoInput(options.logits, *model,
-                         {options.calibrate.text, options.statistics}))
-      return error;
-  for (const PhaseInfo &info : phases())
-    if (info.isPresent && plan->runs(info.phase))
-      if (llvm::Error error =
-              runPhase(session, *model, info.phase, *plan, options))
-        return error;
   return interpretModel(options, *model, session.threads(), std::move(*tokens),
                         greedy, out);
+}
+
+llvm::Error lqc::interpret(const InterpretOptions &options,
+                           llvm::raw_ostream &out) {
+  llvm::Expected<unsigned> threads = parseThreads(options.threads);
+  if (!threads)
+    return threads.takeError();
+  llvm::Expected<std::optional<GraphPlan>> graph = makeGraphPlan(options);
+  if (!graph)
+    return graph.takeError();
+  if (!*graph)
+    return interpretTokens(options, *threads, out);
+  Session session(*threads, options.remarks);
+  llvm::Expected<Model> model = prepareModel(session, options);
+  if (!model)
+    return model.takeError();
+  return interpretGraph(*model, **graph, session.threads(), out);
 }

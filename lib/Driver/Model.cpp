@@ -11,6 +11,7 @@
 #include "lib/Driver/Calibration.h"
 #include "lib/Driver/Facts.h"
 #include "lib/Driver/Paths.h"
+#include "lqc/Import/Onnx/Importer.h"
 #include "lqc/Import/Safetensors/Importer.h"
 #include "lqc/Import/Tokenizer/Tokenizer.h"
 #include "lqc/Interpreter/WeightStore.h"
@@ -183,7 +184,8 @@ static std::string modelHint(StringRef file) {
     StringRef folder = llvm::sys::path::parent_path(file);
     return folder.empty() ? "its directory, ." : folder.str();
   }
-  return "a directory with config.json, *.safetensors and tokenizer.json";
+  return "a directory with config.json, *.safetensors and tokenizer.json, or a "
+         "file model.onnx";
 }
 
 /// The phase that NAME.PHASE.mlir is after, as compile names it; else import.
@@ -204,12 +206,14 @@ static llvm::Error planPhases(const ModelOptions &options, Phase defaultTo,
                          modelHint(options.model) + "; lqc downloads nothing");
   plan.isDirectory = llvm::sys::fs::is_directory(status);
   StringRef ending = llvm::sys::path::extension(options.model);
-  if (!plan.isDirectory && ending != ".mlir" && ending != ".mlirbc")
+  plan.isOnnx = !plan.isDirectory && ending == ".onnx";
+  const bool isIr = ending == ".mlir" || ending == ".mlirbc";
+  if (!plan.startsWithImport() && !isIr)
     return errorWithHint(options.model +
-                             ": a model must be a Hugging Face directory or a "
-                             ".mlir file",
+                             ": a model must be a Hugging Face directory, an "
+                             ".onnx file or a .mlir file",
                          modelHint(options.model));
-  if (!plan.isDirectory && options.compileFrom.empty())
+  if (!plan.startsWithImport() && options.compileFrom.empty())
     return errorWithHint(options.model +
                              ": for IR, the phase that it is after must be "
                              "given",
@@ -224,11 +228,12 @@ static llvm::Error planPhases(const ModelOptions &options, Phase defaultTo,
       return parsed.takeError();
     *phase = *parsed;
   }
-  if (plan.isDirectory && plan.from != Phase::Import)
-    return makeError("{0}: --compile-from={1} is for .mlir files: a directory "
-                     "starts with import",
-                     options.model, phaseName(plan.from));
-  if (plan.from > plan.to || (plan.from == plan.to && !plan.isDirectory))
+  if (plan.startsWithImport() && plan.from != Phase::Import)
+    return makeError("{0}: --compile-from={1} is for .mlir files: {2} starts "
+                     "with import",
+                     options.model, phaseName(plan.from),
+                     plan.isOnnx ? "an .onnx file" : "a directory");
+  if (plan.from > plan.to || (plan.from == plan.to && !plan.startsWithImport()))
     return makeError("--compile-to={0} must come behind --compile-from={1}",
                      phaseName(plan.to), phaseName(plan.from));
   return llvm::Error::success();
@@ -263,6 +268,9 @@ lqc::makePlan(Session &session, const ModelOptions &options, Phase defaultTo) {
   plan.calibration.holdsOut = plan.budget.isGiven();
   if (options.context.empty())
     return plan;
+  if (plan.isOnnx)
+    return makeError("--context is for directories: the graph of {0} has none",
+                     options.model);
   if (!plan.isDirectory)
     return makeError("--context is for directories: the IR of {0} has one",
                      options.model);
@@ -277,6 +285,7 @@ lqc::makePlan(Session &session, const ModelOptions &options, Phase defaultTo) {
 /// True for a .mlir file that no phase is to be run on.
 static bool runsAsItIs(const ModelOptions &options) {
   if (!llvm::sys::fs::is_regular_file(options.model) ||
+      llvm::sys::path::extension(options.model) == ".onnx" ||
       !options.compileTo.empty())
     return false;
   return options.compileFrom.empty() ||
@@ -334,11 +343,23 @@ static llvm::Expected<Model> importDirectory(Session &session,
   return Model{std::move(*module), options.model};
 }
 
+static llvm::Expected<Model> importGraph(Session &session,
+                                         const ModelOptions &options) {
+  llvm::Expected<OwningOpRef<ModuleOp>> module =
+      importOnnx(session.context(), options.model);
+  if (!module)
+    return module.takeError();
+  StringRef folder = llvm::sys::path::parent_path(options.model);
+  return Model{std::move(*module), folder.empty() ? "." : folder.str()};
+}
+
 llvm::Expected<Model> lqc::loadModel(Session &session,
                                      const ModelOptions &options,
                                      const Plan &plan) {
   if (plan.isDirectory)
     return importDirectory(session, options, plan);
+  if (plan.isOnnx)
+    return importGraph(session, options);
   llvm::Expected<OwningOpRef<ModuleOp>> module = session.parse(options.model);
   if (!module)
     return module.takeError();
@@ -428,8 +449,9 @@ std::string lqc::modelName(StringRef path) {
   (void)llvm::sys::fs::make_absolute(absolute);
   llvm::sys::path::remove_dots(absolute, /*remove_dot_dot=*/true);
   StringRef name = llvm::sys::path::filename(absolute);
-  if (!name.consume_back(".mlir"))
-    name.consume_back(".mlirbc");
+  for (StringRef ending : {".mlir", ".mlirbc", ".onnx"})
+    if (name.consume_back(ending))
+      break;
   return name.empty() || name == "/" ? "model" : name.str();
 }
 

@@ -39,6 +39,7 @@ struct Plan {
   Phase from = Phase::Import; ///< done already, or to be done by the importer
   Phase to = Phase::Link;
   bool isDirectory = false; ///< the model is a checkpoint
+  bool isOnnx = false;      ///< the model is an ONNX file
   std::optional<int64_t> context;
   PhaseOptions phases;
   CalibrationPlan calibration;
@@ -48,6 +49,8 @@ struct Plan {
   /// The sidecar belongs to the output. Else it goes with the model.
   bool keepsSidecar = false;
 
+  /// The model is files that an importer reads, and not IR.
+  bool startsWithImport() const { return isDirectory || isOnnx; }
   bool runs(Phase phase) const { return phase > from && phase <= to; }
 };
 

@@ -7,7 +7,11 @@
 
 #include "Convert.h"
 
+#include "llvm/ADT/APFloat.h"
+
+#include <array>
 #include <bit>
+#include <cmath>
 #include <cstring>
 
 using namespace lqc;
@@ -29,55 +33,172 @@ static uint16_t brainFromFloat(float value) {
   return (bits & 0x7fffffff) > 0x7f800000 ? nan : rounded;
 }
 
+/// Formats of 8 bits are rare: LLVM's own arithmetic is fast enough.
+static const llvm::fltSemantics &semanticsOf(FloatFormat format) {
+  switch (format) {
+  case FloatFormat::F8E4M3FN:
+    return llvm::APFloat::Float8E4M3FN();
+  case FloatFormat::F8E4M3FNUZ:
+    return llvm::APFloat::Float8E4M3FNUZ();
+  case FloatFormat::F8E5M2:
+    return llvm::APFloat::Float8E5M2();
+  default:
+    return llvm::APFloat::Float8E5M2FNUZ();
+  }
+}
+
+static float floatFromByte(uint8_t bits, FloatFormat format) {
+  return llvm::APFloat(semanticsOf(format), llvm::APInt(8, bits))
+      .convertToFloat();
+}
+
+static uint8_t byteFromFloat(float value, FloatFormat format) {
+  llvm::APFloat number(value);
+  bool losesInfo;
+  number.convert(semanticsOf(format), llvm::APFloat::rmNearestTiesToEven,
+                 &losesInfo);
+  return number.bitcastToAPInt().getZExtValue();
+}
+
+static std::array<float, 256> byteTable(FloatFormat format) {
+  std::array<float, 256> table;
+  for (unsigned bits = 0; bits < table.size(); ++bits)
+    table[bits] = floatFromByte(bits, format);
+  return table;
+}
+
+/// Calls `function` with one bit pattern of type `Bits` after the other.
+template <typename Bits, typename Function>
+static void forEachElement(const char *elements, int64_t count,
+                           Function function) {
+  for (int64_t i = 0; i < count; ++i) {
+    Bits bits;
+    std::memcpy(&bits, elements + i * sizeof(Bits), sizeof(Bits));
+    function(i, bits);
+  }
+}
+
 void lqc::floatsFromElements(const char *elements, FloatFormat format,
                              int64_t count, float *floats) {
-  if (format == FloatFormat::F32) {
+  switch (format) {
+  case FloatFormat::F32:
     if (count > 0) // memcpy takes no null pointers
       std::memcpy(floats, elements, count * 4);
     return;
+  case FloatFormat::F16:
+    return forEachElement<_Float16>(elements, count,
+                                    [&](int64_t i, _Float16 half) {
+                                      floats[i] = static_cast<float>(half);
+                                    });
+  case FloatFormat::BF16:
+    return forEachElement<uint16_t>(
+        elements, count,
+        [&](int64_t i, uint16_t bits) { floats[i] = floatFromBrain(bits); });
+  case FloatFormat::F64:
+    return forEachElement<double>(elements, count,
+                                  [&](int64_t i, double number) {
+                                    floats[i] = static_cast<float>(number);
+                                  });
+  default:
+    std::array<float, 256> table = byteTable(format);
+    forEachElement<uint8_t>(elements, count, [&](int64_t i, uint8_t bits) {
+      floats[i] = table[bits];
+    });
   }
-  if (format == FloatFormat::F16) {
-    for (int64_t i = 0; i < count; ++i) {
-      _Float16 half;
-      std::memcpy(&half, elements + 2 * i, 2);
-      floats[i] = static_cast<float>(half);
-    }
-    return;
-  }
+}
+
+/// Writes `function(floats[i])`, whose bits are the element, for each i.
+template <typename Function>
+static void writeElements(const float *floats, int64_t count, char *elements,
+                          Function function) {
   for (int64_t i = 0; i < count; ++i) {
-    uint16_t bits;
-    std::memcpy(&bits, elements + 2 * i, 2);
-    floats[i] = floatFromBrain(bits);
+    auto element = function(floats[i]);
+    std::memcpy(elements + i * sizeof(element), &element, sizeof(element));
   }
 }
 
 void lqc::elementsFromFloats(const float *floats, FloatFormat format,
                              int64_t count, char *elements) {
-  if (format == FloatFormat::F32) {
+  switch (format) {
+  case FloatFormat::F32:
     if (count > 0)
       std::memcpy(elements, floats, count * 4);
     return;
-  }
-  if (format == FloatFormat::F16) {
-    for (int64_t i = 0; i < count; ++i) {
-      _Float16 half = static_cast<_Float16>(floats[i]);
-      std::memcpy(elements + 2 * i, &half, 2);
-    }
-    return;
-  }
-  for (int64_t i = 0; i < count; ++i) {
-    uint16_t bits = brainFromFloat(floats[i]);
-    std::memcpy(elements + 2 * i, &bits, 2);
+  case FloatFormat::F16:
+    return writeElements(floats, count, elements, [](float value) {
+      return static_cast<_Float16>(value);
+    });
+  case FloatFormat::BF16:
+    return writeElements(floats, count, elements, brainFromFloat);
+  case FloatFormat::F64:
+    return writeElements(floats, count, elements, [](float value) {
+      return static_cast<double>(value);
+    });
+  default:
+    writeElements(floats, count, elements, [format](float value) {
+      return byteFromFloat(value, format);
+    });
   }
 }
 
 void lqc::roundFloats(float *floats, FloatFormat format, int64_t count) {
+  if (format == FloatFormat::F32 || format == FloatFormat::F64)
+    return;
   if (format == FloatFormat::F16)
     for (int64_t i = 0; i < count; ++i)
       floats[i] = static_cast<float>(static_cast<_Float16>(floats[i]));
-  if (format == FloatFormat::BF16)
+  else if (format == FloatFormat::BF16)
     for (int64_t i = 0; i < count; ++i)
       floats[i] = floatFromBrain(brainFromFloat(floats[i]));
+  else
+    for (int64_t i = 0; i < count; ++i)
+      floats[i] = floatFromByte(byteFromFloat(floats[i], format), format);
+}
+
+//===----------------------------------------------------------------------===//
+// Single numbers
+//===----------------------------------------------------------------------===//
+
+/// The float32 next to a number towards zero, with the last bit set if it is
+/// another number: rounding that once more to a shorter format is like rounding
+/// the number itself (Boldo and Melquiond, "When double rounding is odd").
+static float roundToOdd(double number) {
+  float value = static_cast<float>(number);
+  if (!std::isfinite(value) || value == number)
+    return value;
+  uint32_t bits = std::bit_cast<uint32_t>(value);
+  bool isLarger = std::fabs(static_cast<double>(value)) > std::fabs(number);
+  return std::bit_cast<float>((bits - isLarger) | 1);
+}
+
+double lqc::roundNumber(double number, FloatFormat format) {
+  switch (format) {
+  case FloatFormat::F64:
+    return number;
+  case FloatFormat::F32:
+    return static_cast<float>(number);
+  default:
+    float value = roundToOdd(number);
+    roundFloats(&value, format, 1);
+    return value;
+  }
+}
+
+uint64_t lqc::bitsOfNumber(double number, FloatFormat format) {
+  if (format == FloatFormat::F64)
+    return std::bit_cast<uint64_t>(number);
+  uint64_t bits = 0;
+  float value = roundToOdd(number);
+  elementsFromFloats(&value, format, 1, reinterpret_cast<char *>(&bits));
+  return bits;
+}
+
+double lqc::numberOfBits(uint64_t bits, FloatFormat format) {
+  if (format == FloatFormat::F64)
+    return std::bit_cast<double>(bits);
+  float value;
+  floatsFromElements(reinterpret_cast<const char *>(&bits), format, 1, &value);
+  return value;
 }
 
 //===----------------------------------------------------------------------===//
@@ -126,8 +247,11 @@ int64_t lqc::firstNotFinite(const char *elements, FloatFormat format,
     return finitePrefix<uint16_t>(elements, count, 0x7c00);
   case FloatFormat::BF16:
     return finitePrefix<uint16_t>(elements, count, 0x7f80);
+  case FloatFormat::F64:
+    return finitePrefix<uint64_t>(elements, count, 0x7ff0000000000000);
+  default:
+    return -1;
   }
-  return -1;
 }
 
 //===----------------------------------------------------------------------===//

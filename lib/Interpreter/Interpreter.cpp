@@ -28,6 +28,14 @@ Interpreter::Interpreter(ModuleOp module, WeightStore &weights,
 
 Interpreter::~Interpreter() = default;
 
+std::vector<std::string> lqc::interpretedOperations() {
+  std::vector<std::string> names;
+  for (llvm::StringRef name : opTable().keys())
+    names.push_back(name.str());
+  llvm::sort(names);
+  return names;
+}
+
 void Interpreter::reset() { machine->resetCache(); }
 
 llvm::Expected<llvm::SmallVector<TensorValue>>

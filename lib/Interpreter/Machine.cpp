@@ -31,13 +31,15 @@ std::string lqc::placeOf(Operation *op) {
   return text;
 }
 
-static const OpTable &opTable() {
+const OpTable &lqc::opTable() {
   static const OpTable table = [] {
     OpTable table;
     addWeightOps(table);
     addModelOps(table);
     addUpstreamArithOps(table);
     addUpstreamTensorOps(table);
+    addUpstreamElementOps(table);
+    addUpstreamLinalgOps(table);
     addUpstreamControlOps(table);
     return table;
   }();
@@ -65,7 +67,7 @@ llvm::Error Machine::execute(Operation *op, Frame &frame) {
   auto found = opTable().find(op->getName().getStringRef());
   if (found == opTable().end())
     return makeError("{0}the interpreter does not know {1}; what it knows is "
-                     "listed in lib/Interpreter/README.md",
+                     "listed in lib/Interpreter/Operations.md",
                      placeOf(op), op->getName().getStringRef());
   if (llvm::Error error = checkOperands(op, frame))
     return error;
@@ -133,11 +135,14 @@ llvm::Expected<Machine::Values> Machine::runBlock(Block &block, Frame &frame) {
 //===----------------------------------------------------------------------===//
 
 static bool hasKindOf(const TensorValue &value, Type type) {
+  using Kind = TensorValue::Kind;
   if (SchemeAttr scheme = schemeOf(type))
-    return value.kind() == TensorValue::Kind::Quantized &&
+    return value.kind() == Kind::Quantized &&
            value.quantized().scheme == scheme.getValue();
-  return value.kind() == (integerBitsOf(type) ? TensorValue::Kind::Integer
-                                              : TensorValue::Kind::Float);
+  if (integerBitsOf(type))
+    return value.kind() == Kind::Integer;
+  return value.kind() ==
+         (floatFormatOf(type) == FloatFormat::F64 ? Kind::Double : Kind::Float);
 }
 
 /// Whether a value may stand for an argument; `fewerRows`: of a kernel.

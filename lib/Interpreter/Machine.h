@@ -79,7 +79,12 @@ void addWeightOps(OpTable &table);
 void addModelOps(OpTable &table);
 void addUpstreamArithOps(OpTable &table);
 void addUpstreamTensorOps(OpTable &table);
+void addUpstreamElementOps(OpTable &table);
+void addUpstreamLinalgOps(OpTable &table);
 void addUpstreamControlOps(OpTable &table);
+
+/// The function of each operation that the interpreter knows.
+const OpTable &opTable();
 
 /// Runs operations of one module.
 class Machine {
@@ -98,6 +103,9 @@ public:
 
   /// Runs what a value of an initializer needs, and gives the value.
   llvm::Expected<TensorValue> evaluate(mlir::Value value);
+
+  /// Runs one operation.
+  llvm::Error execute(mlir::Operation *op, Frame &frame);
 
   /// Runs all operations of the block but the last, and gives the operands of
   /// the last. The block's arguments are set already.
@@ -126,8 +134,6 @@ public:
   const unsigned threads;
 
 private:
-  llvm::Error execute(mlir::Operation *op, Frame &frame);
-
   Find find;
   Fetch fetch;
   const bool keepsWeights;

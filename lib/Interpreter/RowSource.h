@@ -86,10 +86,11 @@ RowSourcePtr concatColumnsSource(mlir::RankedTensorType type,
                                  std::vector<RowSourcePtr> inputs);
 
 /// Gives all bytes of `source`, encoded as `type` says (its own type, or that
-/// packed), block by block. `name` starts messages.
+/// packed), block by block. `name` starts messages. Plain floats are checked to
+/// be finite if they must be.
 llvm::Error streamRows(const RowSource &source, mlir::RankedTensorType type,
-                       const std::string &name, unsigned threads,
-                       WeightStore::Sink sink);
+                       const std::string &name, bool mustBeFinite,
+                       unsigned threads, WeightStore::Sink sink);
 
 /// "element [1, 2] is nan" for an element of a plain tensor with the bits of
 /// `elements`, the first of which is number `offset` of the tensor.

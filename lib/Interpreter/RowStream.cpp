@@ -45,8 +45,8 @@ struct EncodedBlock {
 class BlockEncoder {
 public:
   BlockEncoder(const RowSource &source, RankedTensorType type,
-               const std::string &name)
-      : source(source), type(type), name(name) {}
+               const std::string &name, bool mustBeFinite)
+      : source(source), type(type), name(name), mustBeFinite(mustBeFinite) {}
 
   EncodedBlock encode(int64_t first, int64_t count) const;
 
@@ -57,6 +57,7 @@ private:
   const RowSource &source;
   RankedTensorType type;
   const std::string &name;
+  const bool mustBeFinite;
 };
 
 } // namespace
@@ -109,7 +110,7 @@ EncodedBlock BlockEncoder::encode(int64_t first, int64_t count) const {
     return block;
   }
   block.rows = std::move(*rows);
-  if (!block.rows.quantized)
+  if (mustBeFinite && !block.rows.quantized)
     if (llvm::Error error = checkFinite(block.rows.elements, source.type(),
                                         first * source.rowElements())) {
       block.error = name + ": " + llvm::toString(std::move(error));
@@ -132,11 +133,11 @@ static int64_t blockRowsOf(const RowSource &source) {
 }
 
 llvm::Error lqc::streamRows(const RowSource &source, RankedTensorType type,
-                            const std::string &name, unsigned threads,
-                            WeightStore::Sink sink) {
+                            const std::string &name, bool mustBeFinite,
+                            unsigned threads, WeightStore::Sink sink) {
   if (type.getNumElements() == 0)
     return llvm::Error::success();
-  BlockEncoder encoder(source, type, name);
+  BlockEncoder encoder(source, type, name, mustBeFinite);
   std::array<std::vector<char>, 4> tails;
   int64_t rows = source.rows(), blockRows = blockRowsOf(source);
   int64_t blocks = (rows + blockRows - 1) / blockRows;

@@ -35,6 +35,15 @@ TensorValue TensorValue::ofFloats(Shape shape, std::vector<float> values) {
   return result;
 }
 
+TensorValue TensorValue::ofDoubles(Shape shape, std::vector<double> values) {
+  Storage storage;
+  storage.doubles = std::move(values);
+  TensorValue result(Kind::Double, std::move(shape), std::move(storage));
+  assert(static_cast<int64_t>(result.storage->doubles.size()) ==
+         result.elements());
+  return result;
+}
+
 TensorValue TensorValue::ofIntegers(Shape shape, std::vector<int64_t> values) {
   Storage storage;
   storage.integers = std::move(values);
@@ -59,7 +68,14 @@ const std::vector<float> &TensorValue::floats() const {
   assert(form != Kind::Integer && "numbers of an integer tensor");
   if (form == Kind::Quantized && storage->floats.empty())
     storage->floats = dequantize(storage->quantized);
+  if (form == Kind::Double && storage->floats.empty())
+    storage->floats.assign(storage->doubles.begin(), storage->doubles.end());
   return storage->floats;
+}
+
+const std::vector<double> &TensorValue::doubles() const {
+  assert(form == Kind::Double && "doubles of another tensor");
+  return storage->doubles;
 }
 
 const std::vector<int64_t> &TensorValue::integers() const {
@@ -93,6 +109,16 @@ std::optional<FloatFormat> lqc::floatFormatOf(Type type) {
     return FloatFormat::F16;
   if (type.isBF16())
     return FloatFormat::BF16;
+  if (type.isF64())
+    return FloatFormat::F64;
+  if (isa<Float8E4M3FNType>(type))
+    return FloatFormat::F8E4M3FN;
+  if (isa<Float8E4M3FNUZType>(type))
+    return FloatFormat::F8E4M3FNUZ;
+  if (isa<Float8E5M2Type>(type))
+    return FloatFormat::F8E5M2;
+  if (isa<Float8E5M2FNUZType>(type))
+    return FloatFormat::F8E5M2FNUZ;
   return std::nullopt;
 }
 
@@ -115,9 +141,10 @@ int64_t lqc::wrapInteger(int64_t value, unsigned bits) {
 llvm::Error lqc::unknownElementType(Type type) {
   std::string text;
   llvm::raw_string_ostream(text) << getElementTypeOrSelf(type);
-  return makeError("elements must be f32, f16, bf16 or integers of at most 64 "
-                   "bits, got: {0}",
-                   text);
+  return makeError(
+      "elements must be f64, f32, f16, bf16, f8E4M3FN, f8E4M3FNUZ, "
+      "f8E5M2, f8E5M2FNUZ or integers of at most 64 bits, got: {0}",
+      text);
 }
 
 //===----------------------------------------------------------------------===//
@@ -126,6 +153,15 @@ llvm::Error lqc::unknownElementType(Type type) {
 
 static TensorValue::Shape shapeOf(RankedTensorType type) {
   return TensorValue::Shape(type.getShape());
+}
+
+/// Float64 elements, which need not be aligned.
+static TensorValue doublesFromBytes(llvm::ArrayRef<char> bytes,
+                                    RankedTensorType type) {
+  std::vector<double> values(type.getNumElements());
+  if (!values.empty()) // memcpy takes no null pointers
+    std::memcpy(values.data(), bytes.data(), bytes.size());
+  return TensorValue::ofDoubles(shapeOf(type), std::move(values));
 }
 
 static TensorValue integersFromBytes(llvm::ArrayRef<char> bytes,
@@ -172,9 +208,22 @@ llvm::Expected<TensorValue> lqc::tensorFromBytes(llvm::ArrayRef<char> bytes,
                       type.getDimSize(1), packed.getLayout());
     bytes = unpacked;
   }
+  if (format == FloatFormat::F64)
+    return doublesFromBytes(bytes, type);
   std::vector<float> values(type.getNumElements());
   floatsFromElements(bytes.data(), *format, values.size(), values.data());
   return TensorValue::ofFloats(shapeOf(type), std::move(values));
+}
+
+static std::vector<char> bytesFromFloats(const TensorValue &value,
+                                         FloatFormat format) {
+  std::vector<char> bytes(value.elements() * bytesOf(format));
+  if (value.kind() != TensorValue::Kind::Double || format != FloatFormat::F64)
+    elementsFromFloats(value.floats().data(), format, value.elements(),
+                       bytes.data());
+  else if (!bytes.empty())
+    std::memcpy(bytes.data(), value.doubles().data(), bytes.size());
+  return bytes;
 }
 
 static std::vector<char> bytesFromIntegers(llvm::ArrayRef<int64_t> values,
@@ -207,9 +256,7 @@ llvm::Expected<std::vector<char>> lqc::bytesFromTensor(const TensorValue &value,
   std::optional<FloatFormat> format = floatFormatOf(type);
   if (!format)
     return unknownElementType(type);
-  std::vector<char> elements(value.elements() * bytesOf(*format));
-  elementsFromFloats(value.floats().data(), *format, value.elements(),
-                     elements.data());
+  std::vector<char> elements = bytesFromFloats(value, *format);
   if (!packed)
     return elements;
   pack(elements, bytesOf(*format), type.getDimSize(0), type.getDimSize(1),

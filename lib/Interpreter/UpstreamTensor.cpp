@@ -5,9 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Machine.h"
 #include "Quantized.h"
+#include "TensorIndex.h"
 #include "Types.h"
+#include "Upstream.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -20,6 +21,9 @@ using namespace mlir;
 using Shape = TensorValue::Shape;
 using Kind = TensorValue::Kind;
 
+/// 64 GiB of integers.
+static constexpr int64_t kMaxElements = int64_t(1) << 33;
+
 //===----------------------------------------------------------------------===//
 // Boxes of a tensor
 //===----------------------------------------------------------------------===//
@@ -31,7 +35,7 @@ struct Box {
 };
 } // namespace
 
-static Shape evaluateSizes(ArrayRef<OpFoldResult> mixed, const Frame &frame) {
+Shape lqc::evaluateSizes(ArrayRef<OpFoldResult> mixed, const Frame &frame) {
   Shape result;
   for (OpFoldResult entry : mixed) {
     if (std::optional<int64_t> constant = getConstantIntValue(entry))
@@ -40,6 +44,32 @@ static Shape evaluateSizes(ArrayRef<OpFoldResult> mixed, const Frame &frame) {
       result.push_back(frame.integer(cast<Value>(entry)));
   }
   return result;
+}
+
+Shape lqc::evaluateShape(RankedTensorType type, ValueRange dynamicSizes,
+                         const Frame &frame) {
+  Shape shape(type.getShape());
+  auto dynamic = dynamicSizes.begin();
+  for (int64_t &size : shape)
+    if (ShapedType::isDynamic(size))
+      size = frame.integer(*dynamic++);
+  return shape;
+}
+
+llvm::Error lqc::checkSizes(Operation *op, llvm::ArrayRef<int64_t> sizes) {
+  int64_t count = 1;
+  bool isTooLarge = false;
+  for (int64_t size : sizes) {
+    if (size < 0)
+      return opError(op, "sizes must not be negative, got: {0}", size);
+    isTooLarge |= llvm::MulOverflow(count, size, count);
+  }
+  if (isTooLarge || count > kMaxElements)
+    return opError(op,
+                   "a tensor must have at most {0} elements, got: shape "
+                   "[{1:$[, ]}]",
+                   kMaxElements, llvm::make_range(sizes.begin(), sizes.end()));
+  return llvm::Error::success();
 }
 
 /// Calls `body(index of the element of the whole, index in the box)` for every
@@ -54,8 +84,7 @@ static void forEachElement(const Box &box, llvm::ArrayRef<int64_t> whole,
     for (int64_t d = 0; d < rank; ++d)
       place = place * whole[d] + box.offsets[d] + position[d] * box.strides[d];
     body(place, i);
-    for (int64_t d = rank - 1; d >= 0 && ++position[d] == box.sizes[d]; --d)
-      position[d] = 0;
+    advance(position, box.sizes);
   }
 }
 
@@ -117,15 +146,6 @@ static llvm::Error checkBox(Op op, const Box &box,
                  d, whole[d], box.offsets[d], box.sizes[d], box.strides[d]);
 }
 
-/// A tensor of the same kind of elements.
-static TensorValue like(const TensorValue &source, Shape shape,
-                        llvm::function_ref<std::vector<float>()> floats,
-                        llvm::function_ref<std::vector<int64_t>()> integers) {
-  if (source.kind() == Kind::Integer)
-    return TensorValue::ofIntegers(std::move(shape), integers());
-  return TensorValue::ofFloats(std::move(shape), floats());
-}
-
 static llvm::Error extractSlice(tensor::ExtractSliceOp op, Frame &frame) {
   const TensorValue &source = frame.get(op.getSource());
   Box box = boxOf(op, frame);
@@ -149,11 +169,9 @@ static llvm::Error extractSlice(tensor::ExtractSliceOp op, Frame &frame) {
   for (size_t d = 0; d < box.sizes.size(); ++d)
     if (!dropped.test(d))
       shape.push_back(box.sizes[d]);
-  frame.set(
-      op, like(
-              source, shape,
-              [&] { return gather(source.floats(), source.shape(), box); },
-              [&] { return gather(source.integers(), source.shape(), box); }));
+  frame.set(op, changed(source, shape, [&](const auto &elements) {
+              return gather(elements, source.shape(), box);
+            }));
   return llvm::Error::success();
 }
 
@@ -168,16 +186,11 @@ static llvm::Error insertSlice(tensor::InsertSliceOp op, Frame &frame) {
                    "the slice must have as many elements as the source, "
                    "got: {0} != {1}",
                    ShapedType::getNumElements(box.sizes), source.elements());
-  frame.set(op, like(
-                    source, Shape(into.shape()),
-                    [&] {
-                      return scatter(source.floats(), into.floats(),
-                                     into.shape(), box);
-                    },
-                    [&] {
-                      return scatter(source.integers(), into.integers(),
-                                     into.shape(), box);
-                    }));
+  frame.set(op, changed(source, Shape(into.shape()), [&](const auto &elements) {
+              using Elements = std::decay_t<decltype(elements)>;
+              return scatter(elements, elementsOf<Elements>(into), into.shape(),
+                             box);
+            }));
   return llvm::Error::success();
 }
 
@@ -203,35 +216,50 @@ static llvm::Error concatQuantized(tensor::ConcatOp op, Frame &frame) {
   return llvm::Error::success();
 }
 
+/// Where each input of a concatenation goes.
+static llvm::Expected<std::vector<Box>>
+concatBoxes(tensor::ConcatOp op, const Frame &frame, Shape &shape) {
+  uint64_t dim = op.getDim();
+  shape = Shape(frame.get(op.getInputs().front()).shape());
+  shape[dim] = 0;
+  for (Value input : op.getInputs())
+    shape[dim] += frame.get(input).shape()[dim];
+  std::vector<Box> boxes;
+  int64_t offset = 0;
+  for (Value input : op.getInputs()) {
+    Shape sizes(frame.get(input).shape());
+    Box box{Shape(shape.size(), 0), sizes, Shape(shape.size(), 1)};
+    box.offsets[dim] = offset;
+    offset += sizes[dim];
+    for (auto [d, size] : llvm::enumerate(sizes))
+      if (d != dim && size != shape[d])
+        return opError(op,
+                       "dimension {0} of the inputs must be the same, got: "
+                       "{1} != {2}",
+                       d, shape[d], size);
+    boxes.push_back(std::move(box));
+  }
+  return boxes;
+}
+
 static llvm::Error concat(tensor::ConcatOp op, Frame &frame) {
   const TensorValue &first = frame.get(op.getInputs().front());
   if (first.kind() == Kind::Quantized)
     return concatQuantized(op, frame);
-  uint64_t dim = op.getDim();
-  Shape shape(first.shape());
-  shape[dim] = 0;
-  for (Value input : op.getInputs())
-    shape[dim] += frame.get(input).shape()[dim];
-  bool isInteger = first.kind() == Kind::Integer;
-  int64_t count = ShapedType::getNumElements(shape);
-  std::vector<float> floats(isInteger ? 0 : count);
-  std::vector<int64_t> integers(isInteger ? count : 0);
-  int64_t offset = 0;
-  for (Value input : op.getInputs()) {
-    const TensorValue &part = frame.get(input);
-    Box box{Shape(shape.size(), 0), Shape(part.shape()),
-            Shape(shape.size(), 1)};
-    box.offsets[dim] = offset;
-    if (llvm::Error error = checkBox(op, box, shape))
-      return error;
-    if (isInteger)
-      integers = scatter(part.integers(), std::move(integers), shape, box);
-    else
-      floats = scatter(part.floats(), std::move(floats), shape, box);
-    offset += part.shape()[dim];
-  }
-  frame.set(op, isInteger ? TensorValue::ofIntegers(shape, std::move(integers))
-                          : TensorValue::ofFloats(shape, std::move(floats)));
+  Shape shape;
+  llvm::Expected<std::vector<Box>> boxes = concatBoxes(op, frame, shape);
+  if (!boxes)
+    return boxes.takeError();
+  if (llvm::Error error = checkSizes(op, shape))
+    return error;
+  frame.set(op, changed(first, shape, [&](const auto &elements) {
+              std::decay_t<decltype(elements)> joined(
+                  ShapedType::getNumElements(shape));
+              for (auto [input, box] : llvm::zip(op.getInputs(), *boxes))
+                joined = scatter(elementsOf<decltype(joined)>(frame.get(input)),
+                                 std::move(joined), shape, box);
+              return joined;
+            }));
   return llvm::Error::success();
 }
 
@@ -240,10 +268,9 @@ static std::vector<T>
 permute(const std::vector<T> &from, llvm::ArrayRef<int64_t> fromShape,
         llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<int64_t> permutation) {
   int64_t rank = shape.size();
-  Shape steps(rank, 1);
-  for (int64_t d = 0; d < rank; ++d)
-    for (int64_t after = permutation[d] + 1; after < rank; ++after)
-      steps[d] *= fromShape[after];
+  Shape strides = stridesOf(fromShape), steps;
+  for (int64_t d : permutation)
+    steps.push_back(strides[d]);
   std::vector<T> result(from.size());
   Shape position(rank, 0);
   for (T &element : result) {
@@ -251,8 +278,7 @@ permute(const std::vector<T> &from, llvm::ArrayRef<int64_t> fromShape,
     for (int64_t d = 0; d < rank; ++d)
       place += position[d] * steps[d];
     element = from[place];
-    for (int64_t d = rank - 1; d >= 0 && ++position[d] == shape[d]; --d)
-      position[d] = 0;
+    advance(position, shape);
   }
   return result;
 }
@@ -265,17 +291,9 @@ static llvm::Error transpose(linalg::TransposeOp op, Frame &frame) {
     shape.push_back(source.shape()[d]);
   if (op->getNumResults() != 1)
     return opError(op, "must be on tensors");
-  frame.set(op->getResult(0),
-            like(
-                source, shape,
-                [&] {
-                  return permute(source.floats(), source.shape(), shape,
-                                 permutation);
-                },
-                [&] {
-                  return permute(source.integers(), source.shape(), shape,
-                                 permutation);
-                }));
+  frame.set(op->getResult(0), changed(source, shape, [&](const auto &elements) {
+              return permute(elements, source.shape(), shape, permutation);
+            }));
   return llvm::Error::success();
 }
 
@@ -296,6 +314,8 @@ static llvm::Error dim(tensor::DimOp op, Frame &frame) {
 static llvm::Error expandShape(tensor::ExpandShapeOp op, Frame &frame) {
   const TensorValue &source = frame.get(op.getSrc());
   Shape shape = evaluateSizes(op.getMixedOutputShape(), frame);
+  if (llvm::Error error = checkSizes(op, shape))
+    return error;
   // In a kernel only the valid rows are there: see Machine.h.
   int64_t inner = 1;
   for (int64_t size : llvm::ArrayRef(shape).drop_front(shape.empty() ? 0 : 1))
@@ -342,34 +362,29 @@ static llvm::Error castTensor(tensor::CastOp op, Frame &frame) {
 
 static TensorValue filled(Shape shape, const TensorValue &element) {
   int64_t count = ShapedType::getNumElements(shape);
-  return like(
-      element, std::move(shape),
-      [&] { return std::vector<float>(count, element.floats()[0]); },
-      [&] { return std::vector<int64_t>(count, element.integers()[0]); });
+  return changed(element, std::move(shape), [&](const auto &elements) {
+    return std::decay_t<decltype(elements)>(count, elements[0]);
+  });
 }
 
 /// Unwritten elements are NaN or -1, so that reading one shows.
 static llvm::Error empty(tensor::EmptyOp op, Frame &frame) {
   Shape shape = evaluateSizes(op.getMixedSizes(), frame);
-  for (int64_t size : shape)
-    if (size < 0)
-      return opError(op, "sizes must not be negative, got: {0}", size);
-  bool isInteger = integerBitsOf(op.getType()).has_value();
-  frame.set(op, filled(std::move(shape),
-                       isInteger ? TensorValue::ofIntegers({}, {-1})
-                                 : TensorValue::ofFloats({}, {NAN})));
+  if (llvm::Error error = checkSizes(op, shape))
+    return error;
+  TensorValue unwritten = TensorValue::ofFloats({}, {NAN});
+  if (integerBitsOf(op.getType()))
+    unwritten = TensorValue::ofIntegers({}, {-1});
+  else if (floatFormatOf(op.getType()) == FloatFormat::F64)
+    unwritten = TensorValue::ofDoubles({}, {NAN});
+  frame.set(op, filled(std::move(shape), unwritten));
   return llvm::Error::success();
 }
 
 static llvm::Error splat(tensor::SplatOp op, Frame &frame) {
-  Shape shape(op.getType().getShape());
-  auto dynamic = op.getDynamicSizes().begin();
-  for (int64_t &size : shape)
-    if (ShapedType::isDynamic(size))
-      size = frame.integer(*dynamic++);
-  for (int64_t size : shape)
-    if (size < 0)
-      return opError(op, "sizes must not be negative, got: {0}", size);
+  Shape shape = evaluateShape(op.getType(), op.getDynamicSizes(), frame);
+  if (llvm::Error error = checkSizes(op, shape))
+    return error;
   frame.set(op, filled(std::move(shape), frame.get(op.getInput())));
   return llvm::Error::success();
 }

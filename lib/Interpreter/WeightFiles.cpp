@@ -9,6 +9,7 @@
 
 #include "lqc/Support/Error.h"
 #include "lqc/Support/Hash.h"
+#include "lqc/Support/OnnxFile.h"
 
 #include "llvm/Support/Endian.h"
 #include "llvm/Support/Path.h"
@@ -26,25 +27,42 @@ static bool staysInside(llvm::StringRef name) {
                        [](llvm::StringRef part) { return part == ".."; });
 }
 
-static llvm::Expected<std::shared_ptr<const WeightFile>>
-openFile(llvm::StringRef name) {
-  llvm::Expected<MappedFile> contents = MappedFile::open(name);
-  if (!contents)
-    return contents.takeError();
-  uint64_t size = contents->size();
+/// Finds out what identifies a safetensors file.
+static llvm::Error identifySafetensors(WeightFile &file, llvm::StringRef name) {
+  uint64_t size = file.contents.size();
   uint64_t length =
       size < kLengthBytes
           ? 0
-          : llvm::support::endian::read64le(contents->bytes().data());
+          : llvm::support::endian::read64le(file.contents.bytes().data());
   if (size < kLengthBytes || length > size - kLengthBytes)
     return makeError("{0}: header must lie within the file's {1} bytes, got: "
                      "{2} bytes at byte 8",
                      name, size, length);
+  file.headerBytes = kLengthBytes + length;
+  file.headerHash =
+      contentHash(file.contents.bytes().take_front(file.headerBytes));
+  return llvm::Error::success();
+}
+
+/// Opens a file of the kind that `header` belongs to.
+static llvm::Expected<std::shared_ptr<const WeightFile>>
+openFile(llvm::StringRef name, llvm::StringRef header) {
+  llvm::Expected<MappedFile> contents = MappedFile::open(name);
+  if (!contents)
+    return contents.takeError();
   auto file = std::make_shared<WeightFile>();
-  file->headerBytes = kLengthBytes + length;
-  file->headerHash =
-      contentHash(contents->bytes().take_front(file->headerBytes));
   file->contents = std::move(*contents);
+  if (header.starts_with(kOnnxHeader)) {
+    llvm::Expected<std::string> skeleton =
+        readOnnxSkeleton(file->contents.bytes(), name);
+    if (!skeleton)
+      return skeleton.takeError();
+    file->headerHash = onnxFingerprint(*skeleton);
+  } else if (header.starts_with(kDataHeader)) {
+    file->headerHash = dataFingerprint(file->contents.bytes());
+  } else if (llvm::Error error = identifySafetensors(*file, name)) {
+    return std::move(error);
+  }
   return file;
 }
 
@@ -78,7 +96,8 @@ WeightFiles::open(FileAttr place) {
   path::append(name, place.getPath());
   std::shared_ptr<const WeightFile> &file = files[place.getPath()];
   if (!file) {
-    llvm::Expected<std::shared_ptr<const WeightFile>> opened = openFile(name);
+    llvm::Expected<std::shared_ptr<const WeightFile>> opened =
+        openFile(name, place.getHeader());
     if (!opened)
       return opened.takeError();
     file = std::move(*opened);

@@ -18,11 +18,15 @@
 
 namespace lqc {
 
-/// A safetensors file, mapped, and what identifies it.
+/// A file with weights, mapped, and what identifies it.
 struct WeightFile {
   MappedFile contents;
-  std::string headerHash;   ///< contentHash of the length and the header
-  uint64_t headerBytes = 0; ///< the 8 bytes of the length included
+  /// Of a safetensors file the contentHash of the length and the header; of
+  /// others a fingerprint of lqc/Support/OnnxFile.h.
+  std::string headerHash;
+  /// Before the first number: in a safetensors file the header and the 8 bytes
+  /// of its length, in others 0.
+  uint64_t headerBytes = 0;
 };
 
 /// Opens each file once.

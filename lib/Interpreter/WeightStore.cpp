@@ -9,8 +9,8 @@
 
 #include "Machine.h"
 #include "RowSource.h"
+#include "Scalar.h"
 #include "SplitColumns.h"
-#include "Types.h"
 
 #include "lqc/Interpreter/SearchResults.h"
 #include "lqc/Support/Error.h"
@@ -70,6 +70,10 @@ private:
                                         Sources &sources);
   llvm::Expected<RowSourcePtr> wholeSource(Value value);
   llvm::Expected<TensorValue> evaluateWhole(Value value);
+
+  /// A language model with a weight that is not finite is damaged. In a graph
+  /// it may be a constant: a mask of minus infinity.
+  bool mustBeFinite() const { return !isGraph(module); }
 
   int64_t &usesLeft(WeightOp weight);
   llvm::Expected<WeightBytes> consume(WeightOp weight);
@@ -132,14 +136,23 @@ int64_t &WeightEvaluator::usesLeft(WeightOp weight) {
 // Weights that are given by a value
 //===----------------------------------------------------------------------===//
 
+/// A byte for each bit, which MLIR may hold in another way.
+static std::vector<char> bytesOfBits(DenseElementsAttr dense) {
+  std::vector<char> bytes;
+  for (bool bit : dense.getValues<bool>())
+    bytes.push_back(bit);
+  return bytes;
+}
+
 static llvm::Expected<WeightBytes> denseBytes(WeightOp weight,
                                               DenseElementsAttr dense) {
   RankedTensorType type = weight.getTensorType();
   if (schemeOf(type) || packedOf(type))
     return makeError("{0}: a dense value must be plain", nameOf(weight));
-  std::optional<unsigned> bits = integerBitsOf(type);
-  if (!floatFormatOf(type) && (!bits || *bits % 8))
-    return prefixError(nameOf(weight), unknownElementType(type));
+  if (llvm::Expected<ScalarType> scalar = scalarTypeOf(type); !scalar)
+    return prefixError(nameOf(weight), scalar.takeError());
+  if (type.getElementType().isInteger(1))
+    return ownedBytes(bytesOfBits(dense));
   if (!dense.isSplat())
     return WeightBytes{dense.getRawData(), nullptr};
   std::vector<char> bytes;
@@ -446,7 +459,8 @@ llvm::Error WeightEvaluator::streamValue(WeightOp weight,
     llvm::Expected<RowSourcePtr> source = sourceOfValue(weight);
     if (!source)
       return source.takeError();
-    return streamRows(**source, type, nameOf(weight), threads, sink);
+    return streamRows(**source, type, nameOf(weight), mustBeFinite(), threads,
+                      sink);
   }
   llvm::Expected<WeightBytes> bytes = valueBytes(weight);
   if (!bytes)
@@ -480,7 +494,8 @@ llvm::Error WeightEvaluator::streamInitializer(WeightOp weight,
       sourceOf(pack ? pack.getInput() : value, sources);
   if (!source)
     return source.takeError();
-  return streamRows(**source, type, nameOf(weight), threads, sink);
+  return streamRows(**source, type, nameOf(weight), mustBeFinite(), threads,
+                    sink);
 }
 
 llvm::Error WeightEvaluator::stream(WeightOp weight, WeightStore::Sink sink) {

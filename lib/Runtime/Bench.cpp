@@ -109,7 +109,7 @@ int bench(Executable &executable) {
   output.write(executable.options.json
                    ? jsonReport(executable, result, fraction)
                    : textReport(executable, result, fraction));
-  return output.finish(executable);
+  return output.finish(executable.name);
 }
 
 } // namespace lqc::runtime

@@ -9,25 +9,9 @@
 
 #include "lqc/Runtime/CpuFeatures.h"
 
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <string>
 
 namespace lqc::runtime {
-
-int Executable::fail(std::string_view message) const {
-  std::fprintf(stderr, "%s: %.*s\n", name.c_str(), int(message.size()),
-               message.data());
-  return 1;
-}
-
-static std::string baseName(const char *path) {
-  if (!path || !*path)
-    return "model";
-  const char *slash = std::strrchr(path, '/');
-  return slash && slash[1] ? slash + 1 : path;
-}
 
 /// Takes all memory and threads that the step functions need.
 static bool startSession(Executable &executable, std::string &error) {
@@ -65,7 +49,7 @@ static int run(Executable &executable) {
 }
 
 int runExecutable(const struct lqc_model &model, int argc, char **argv) {
-  Executable executable(model, baseName(argc > 0 ? argv[0] : nullptr));
+  Executable executable(model, programName(argc > 0 ? argv[0] : nullptr));
   // Before anything else: the code may not even start on another machine.
   std::string_view missing = missingCpuFeature(model.features);
   if (!missing.empty())

@@ -95,7 +95,7 @@ int generate(Executable &executable) {
   if (writer.writesText()) {
     output.write(prompt.text);
     if (!output.flush())
-      return output.finish(executable);
+      return output.finish(executable.name);
   }
   Sampler sampler(options.sampler, executable.model.vocabulary);
   for (int32_t token : prompt.tokens)
@@ -117,7 +117,7 @@ int generate(Executable &executable) {
   stats.decodeSeconds = decodeWatch.seconds();
 
   writer.finish();
-  if (int status = output.finish(executable))
+  if (int status = output.finish(executable.name))
     return status;
   if (result.stop == Stop::NotFinite)
     return executable.fail("no logit is a finite number after " +
@@ -146,7 +146,7 @@ int writeLogits(Executable &executable) {
     output.write({reinterpret_cast<const char *>(logits), rowBytes});
     return output.flush();
   });
-  return output.finish(executable);
+  return output.finish(executable.name);
 }
 
 } // namespace lqc::runtime

@@ -17,7 +17,7 @@ int info(Executable &executable) {
   output.write(text);
   if (!text.ends_with('\n'))
     output.write("\n");
-  return output.finish(executable);
+  return output.finish(executable.name);
 }
 
 int verify(Executable &executable) {
@@ -29,7 +29,7 @@ int verify(Executable &executable) {
   output.write("payload is whole: " +
                std::to_string(executable.payload.bytes(Section::Weights)) +
                " bytes of weights\n");
-  return output.finish(executable);
+  return output.finish(executable.name);
 }
 
 } // namespace lqc::runtime

@@ -118,7 +118,7 @@ int perplexity(Executable &executable) {
     output.write("perplexity " + value + " over " + counts[0] + " tokens (" +
                  nll + " nats a token, window " + counts[1] + ", stride " +
                  counts[2] + ")\n");
-  return output.finish(executable);
+  return output.finish(executable.name);
 }
 
 int writeWindowLogits(Executable &executable) {
@@ -134,7 +134,7 @@ int writeWindowLogits(Executable &executable) {
     return output.flush();
   };
   feedWindows(*executable.session, tokens, *windows, write, showProgress);
-  return output.finish(executable);
+  return output.finish(executable.name);
 }
 
 } // namespace lqc::runtime

@@ -271,7 +271,7 @@ int profile(Executable &executable) {
   output.write(executable.options.json
                    ? jsonReport(executable, phases, limits)
                    : textReport(executable, phases, limits));
-  return output.finish(executable);
+  return output.finish(executable.name);
 }
 
 } // namespace lqc::runtime

@@ -8,35 +8,8 @@
 #include "lqc/Runtime/Executable.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
-#include <unistd.h>
 
 namespace lqc::runtime {
-
-bool readWholeFile(const std::string &path, std::string &bytes,
-                   std::string &error) {
-  const bool standardInput = path == "-";
-  const int file =
-      standardInput ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  ssize_t got = file < 0 ? -1 : 1;
-  while (got > 0) {
-    constexpr size_t kStep = 1 << 20;
-    const size_t used = bytes.size();
-    bytes.resize(used + kStep);
-    do
-      got = ::read(file, bytes.data() + used, kStep);
-    while (got < 0 && errno == EINTR);
-    bytes.resize(used + size_t(std::max<ssize_t>(got, 0)));
-  }
-  if (got < 0)
-    error =
-        (standardInput ? "standard input" : path) + ": " + std::strerror(errno);
-  if (!standardInput && file >= 0)
-    ::close(file);
-  return got == 0;
-}
 
 std::string tokenProblem(std::span<const int32_t> tokens, int64_t vocabulary) {
   for (int32_t token : tokens)

@@ -7,6 +7,7 @@
 
 #include "passes/Common/Payload.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -18,15 +19,19 @@ SmallVector<PayloadWeight> lqc::planPayload(ModuleOp scheduled) {
   SymbolTable symbols(scheduled);
   llvm::DenseSet<StringAttr> seen;
   uint64_t offset = 0;
+  auto add = [&](GetWeightOp read) {
+    if (!seen.insert(read.getWeightAttr().getAttr()).second)
+      return;
+    WeightOp weight = symbols.lookup<WeightOp>(read.getWeight());
+    uint64_t bytes = weightBytes(weight.getTensorType());
+    payload.push_back({weight, offset, bytes});
+    offset = llvm::alignTo(offset + bytes, kWeightAlignment);
+  };
   for (StepOp step : scheduled.getOps<StepOp>())
-    for (GetWeightOp read : step.getBlock().getOps<GetWeightOp>()) {
-      if (!seen.insert(read.getWeightAttr().getAttr()).second)
-        continue;
-      WeightOp weight = symbols.lookup<WeightOp>(read.getWeight());
-      uint64_t bytes = weightBytes(weight.getTensorType());
-      payload.push_back({weight, offset, bytes});
-      offset = llvm::alignTo(offset + bytes, kWeightAlignment);
-    }
+    llvm::for_each(step.getBlock().getOps<GetWeightOp>(), add);
+  if (isGraph(scheduled))
+    for (func::FuncOp function : scheduled.getOps<func::FuncOp>())
+      function.walk(add);
   return payload;
 }
 

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The weights section of an executable: the weights that the steps read, in the
-// order in which @decode first reads them, each at a multiple of 64 bytes, the
+// The weights section of an executable: the weights that the steps (or a graph's
+// functions) read, in the order in which they first read them, each at a multiple of 64 bytes, the
 // gaps zero. The lowering of steps and the writer of the payload both ask here,
 // so they cannot disagree.
 //

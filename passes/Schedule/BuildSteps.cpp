@@ -328,6 +328,8 @@ static LogicalResult verifyForward(func::FuncOp forward) {
 
 void BuildStepsPass::runOnOperation() {
   ModuleOp module = getOperation();
+  if (isGraph(module))
+    return;
   SymbolTable symbols(module);
   func::FuncOp forward = symbols.lookup<func::FuncOp>(kForwardName);
   if (!forward) {

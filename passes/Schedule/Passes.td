@@ -58,12 +58,44 @@ def BuildStepsPass : Pass<"lqc-build-steps", "::mlir::ModuleOp"> {
     ```
 
     Fails on an operation that no kernel can be made of, with a note where it is.
+    A graph (`lqc.graph`) has no steps and stays as it is.
   }];
   let options = [
     Option<"chunk", "chunk", "int64_t", /*default=*/"64",
            "tokens that @prefill takes at most">
   ];
   let dependentDialects = ["::lqc::LQCDialect"];
+}
+
+def FuseElementwisePass : Pass<"lqc-fuse-elementwise", "::mlir::ModuleOp"> {
+  let summary = "elementwise work of a graph in few loops";
+  let description = [{
+    Makes a `linalg.generic` of every elementwise operation on tensors and of
+    operations that move data, takes `linalg.softmax` and `tensor.concat` apart,
+    and fuses what follows one another. Nothing is computed twice: a producer
+    goes into its consumer only if it has no other and each element is read once.
+    A module without `lqc.graph` stays as it is.
+
+    Before:
+    ```mlir
+    %0 = arith.addf %x, %y : tensor<?x4xf32>
+    %1 = math.exp %0 : tensor<?x4xf32>
+    ```
+    After:
+    ```mlir
+    %1 = linalg.generic {…} ins(%x, %y : …) outs(%empty : …) {
+    ^bb0(%a: f32, %b: f32, %out: f32):
+      %2 = arith.addf %a, %b : f32
+      %3 = math.exp %2 : f32
+      linalg.yield %3 : f32
+    } -> tensor<?x4xf32>
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::tensor::TensorDialect"
+  ];
 }
 
 #endif // LQC_PASSES_SCHEDULE

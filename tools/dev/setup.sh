@@ -10,8 +10,10 @@ packages=(
   libclang-rt-22-dev zlib1g-dev
   # the executable's command line, regular expressions and Unicode tables
   libcli11-dev libpcre2-dev libutf8proc-dev
-  # tests and measurements
-  libgtest-dev libbenchmark-dev
+  # the classes that ONNX files are decoded with
+  libonnx-dev libprotobuf-dev
+  # tests and measurements; the models and tensors that ONNX is tested with
+  libgtest-dev libbenchmark-dev libonnx-testdata
   # keeping the sources in shape
   clang-format-22 clang-tidy-22
 )

@@ -87,6 +87,8 @@ examples:
   lqc interpret ./model --tokens 1,2,3 --greedy 16
   lqc interpret ./model --tokens 1,2,3 --quantize=int4-g64 --logits logits.f32
   lqc interpret model.mlir --tokens 1,2,3
+  lqc interpret graph.onnx --input x=x.npy --output-dir out
+  lqc interpret graph.onnx --check test_data_set_0     is it right?
 )";
 
 static constexpr const char *kCalibrateExamples = R"(
@@ -341,6 +343,23 @@ struct Flags {
   Text logits{"logits", "FILE",
               "write the logits of all positions as f32 rows (-: to stdout)",
               interpret};
+  cl::list<std::string> inputs{
+      "input", cl::value_desc("NAME=FILE"),
+      cl::desc("a tensor for an input of a graph: a .npy file, or a .pb file "
+               "with an ONNX TensorProto"),
+      cl::cat(category), cl::sub(interpretCommand)};
+  Text outputDirectory{"output-dir", "DIR",
+                       "write each output of the graph to DIR/NAME.npy",
+                       interpret};
+  Text check{"check", "DIR",
+             "compare the graph's outputs with known ones: a folder with "
+             "input_*.pb and output_*.pb, or with folders test_data_set_*",
+             interpret};
+  Text relative{"rtol", "X",
+                "what --check allows: atol + rtol * |expected| "
+                "(default: 0.001)",
+                interpret};
+  Text absolute{"atol", "X", "see --rtol (default: 1e-07)", interpret};
 
   void readModelOptions(lqc::ModelOptions &options) const;
 };
@@ -416,6 +435,11 @@ static llvm::Error runCommand(const Flags &flags) {
     options.tokens = flags.tokens;
     options.greedy = flags.greedy;
     options.logits = flags.logits;
+    options.inputs.assign(flags.inputs.begin(), flags.inputs.end());
+    options.outputDirectory = flags.outputDirectory;
+    options.check = flags.check;
+    options.relative = flags.relative;
+    options.absolute = flags.absolute;
     return lqc::interpret(options, llvm::outs());
   }
   lqc::CompileOptions options;

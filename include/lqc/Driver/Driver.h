@@ -78,6 +78,11 @@ struct InterpretOptions : ModelOptions {
   std::string tokens; ///< "1,2,3"
   std::string greedy; ///< how many tokens to generate
   std::string logits; ///< a file for f32 rows, or "-"
+  /// Of a graph:
+  std::vector<std::string> inputs; ///< "NAME=FILE"
+  std::string outputDirectory;     ///< where NAME.npy go
+  std::string check;               ///< a folder of known results
+  std::string relative, absolute;  ///< what the check allows
 };
 
 /// The model is the candidate; it may be an executable too.

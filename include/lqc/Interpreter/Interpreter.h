@@ -5,11 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The reference: slow, obviously right, float32. Every result element is
-// computed in double from float32 operands and rounded once, so that its error
-// is that of one rounding; a lowering is right when it agrees. The exception is
-// the angle of lqc.rotary_table, float32(position) * frequency in float32, as
-// the models were trained.
+// The reference: slow and obviously right. Every result element is computed in
+// double from the operands and rounded once to its type, so that its error is
+// that of one rounding; a lowering is right when it agrees. That holds for a
+// linalg operation with a reduction loop as a whole (UpstreamLinalg.cpp). The
+// exception is the angle of lqc.rotary_table, float32(position) * frequency in
+// float32, as the models were trained. Integers wrap to their width.
 //
 // Steps (lqc.step) are run on an arena of real bytes, filled with NaN at the
 // start of each step: a plan that lets two live buffers share memory gives
@@ -71,6 +72,9 @@ public:
 private:
   std::unique_ptr<Machine> machine;
 };
+
+/// The operations that the interpreter runs, by name and in order.
+std::vector<std::string> interpretedOperations();
 
 } // namespace lqc
 

@@ -18,13 +18,13 @@
 
 namespace lqc {
 
-/// A tensor or scalar (rank 0): float32 numbers (f16 and bf16 are held exactly
-/// as float32), integers (i1 to i64 and index, held as int64), or the codes of
-/// a quantized matrix. Elements are row-major. Copies share the elements, which
-/// never change.
+/// A tensor or scalar (rank 0): float32 numbers (f16, bf16 and 8-bit floats are
+/// held exactly as float32), float64 numbers, integers (i1 as 0 or 1, i2 to i64
+/// and index sign-extended, as int64), or the codes of a quantized matrix.
+/// Elements are row-major. Copies share the elements, which never change.
 class TensorValue {
 public:
-  enum class Kind : uint8_t { Float, Integer, Quantized };
+  enum class Kind : uint8_t { Float, Double, Integer, Quantized };
   using Shape = llvm::SmallVector<int64_t, 4>;
 
   /// The float32 scalar 0.
@@ -32,6 +32,7 @@ public:
 
   /// `values` has as many elements as the shape.
   static TensorValue ofFloats(Shape shape, std::vector<float> values);
+  static TensorValue ofDoubles(Shape shape, std::vector<double> values);
   static TensorValue ofIntegers(Shape shape, std::vector<int64_t> values);
   static TensorValue ofQuantized(QuantizedTensor tensor);
 
@@ -39,9 +40,11 @@ public:
   llvm::ArrayRef<int64_t> shape() const { return sizes; }
   int64_t elements() const;
 
-  /// The numbers of a float or quantized tensor; codes are dequantized once,
-  /// when somebody first asks.
+  /// The numbers of a tensor that holds no integers, as float32. Codes are
+  /// dequantized and float64 numbers rounded once, when somebody first asks.
   const std::vector<float> &floats() const;
+  /// The elements of a float64 tensor.
+  const std::vector<double> &doubles() const;
   /// The elements of an integer tensor.
   const std::vector<int64_t> &integers() const;
   /// The codes of a quantized tensor.
@@ -53,6 +56,7 @@ public:
 private:
   struct Storage {
     std::vector<float> floats;
+    std::vector<double> doubles;
     std::vector<int64_t> integers;
     QuantizedTensor quantized;
   };
@@ -65,9 +69,10 @@ private:
 };
 
 /// The value that `bytes`, laid out as weightBytes() of the lqc dialect says
-/// for `type`, stand for. Errors (to be prefixed with the tensor's name): an
-/// element type that the interpreter does not hold, bytes that are no quantized
-/// tensor.
+/// for `type`, stand for: plain elements row-major and little-endian, those of
+/// less than 8 bits in a byte each. Errors (to be prefixed with the tensor's
+/// name): an element type that the interpreter does not hold, bytes that are no
+/// quantized tensor.
 llvm::Expected<TensorValue> tensorFromBytes(llvm::ArrayRef<char> bytes,
                                             mlir::RankedTensorType type);
 

@@ -64,7 +64,8 @@ public:
 
   /// Gives the same bytes to `sink` in pieces of a few MB and gives back the
   /// memory of file pages that were read. Here every float is checked to be
-  /// finite. Errors of `sink` end it.
+  /// finite, but in graphs (`lqc.graph`), whose constants need not be. Errors
+  /// of `sink` end it.
   llvm::Error stream(WeightOp weight, Sink sink);
 
   /// The weight called `name`, or null.

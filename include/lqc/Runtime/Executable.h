@@ -16,9 +16,9 @@
 
 #include "lqc/Runtime/LoadedModel.h"
 #include "lqc/Runtime/Options.h"
+#include "lqc/Runtime/Output.h"
 #include "lqc/Runtime/Windows.h"
 
-#include <chrono>
 #include <functional>
 #include <span>
 #include <string>
@@ -36,7 +36,9 @@ struct Executable : LoadedModel {
   Options options;
 
   /// Prints "NAME: message" to stderr and returns 1.
-  int fail(std::string_view message) const;
+  int fail(std::string_view message) const {
+    return reportFailure(name, message);
+  }
 };
 
 /// The whole program behind main(): returns the exit status.
@@ -62,10 +64,6 @@ struct Prompt {
 /// message in `error` if it is empty, too long or names no token.
 bool readPrompt(const Executable &executable, Prompt &prompt,
                 std::string &error);
-
-/// Reads a file, or standard input for "-", whole.
-bool readWholeFile(const std::string &path, std::string &bytes,
-                   std::string &error);
 
 /// Message of an id that is not below the vocabulary, or "".
 std::string tokenProblem(std::span<const int32_t> tokens, int64_t vocabulary);
@@ -98,35 +96,6 @@ PerplexityResult measurePerplexity(Session &session,
                                    std::span<const int32_t> tokens,
                                    const Windows &windows,
                                    const WindowProgress &progress);
-
-/// Standard output, buffered, with every failure noticed.
-class Output {
-public:
-  void write(std::string_view text);
-  /// False once a write has failed.
-  bool flush();
-  /// Flushes; returns 0, or 1 after a message, which is left out if the reader
-  /// just went away.
-  int finish(const Executable &executable);
-
-private:
-  std::string buffer;
-  int failure = 0; ///< errno
-};
-
-/// A number with `digits` digits behind the point.
-std::string formatNumber(double value, int digits);
-
-class Stopwatch {
-public:
-  double seconds() const {
-    return std::chrono::duration<double>(Clock::now() - start).count();
-  }
-
-private:
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point start = Clock::now();
-};
 
 } // namespace lqc::runtime
 

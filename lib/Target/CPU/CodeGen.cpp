@@ -112,17 +112,19 @@ createTargetMachine(TargetAttr target) {
       llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Aggressive));
 }
 
-static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+/// `vectorizes`: the code is loops over single elements, as a graph's.
+static void optimize(llvm::Module &module, llvm::TargetMachine &machine,
+                     bool vectorizes) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager components;
   llvm::ModuleAnalysisManager modules;
   llvm::PipelineTuningOptions tuning;
-  // Kernels are vectors already, and unrolled as far as it pays.
-  tuning.LoopUnrolling = false;
-  tuning.LoopInterleaving = false;
-  tuning.LoopVectorization = false;
-  tuning.SLPVectorization = false;
+  // A decoder's kernels are vectors already, and unrolled as far as it pays.
+  tuning.LoopUnrolling = vectorizes;
+  tuning.LoopInterleaving = vectorizes;
+  tuning.LoopVectorization = vectorizes;
+  tuning.SLPVectorization = vectorizes;
   llvm::PassBuilder builder(&machine, tuning);
   builder.registerModuleAnalyses(modules);
   builder.registerCGSCCAnalyses(components);
@@ -158,7 +160,7 @@ lqc::translateToLLVM(mlir::ModuleOp lowered, llvm::LLVMContext &context) {
     if (target.has("avx512f"))
       function.addFnAttr("prefer-vector-width", "512");
   }
-  optimize(*module, *machine);
+  optimize(*module, *machine, isGraph(lowered));
   return module;
 }
 

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "passes/Common/Payload.h"
+#include "passes/Lower/CPU/Constants.h"
 #include "passes/Lower/CPU/KernelEmitter.h"
 
 #include "lqc/Runtime/Model.h"
@@ -159,16 +160,6 @@ struct ModelFacts {
 };
 } // namespace
 
-/// "+avx2,+fma" -> "avx2 fma"
-static std::string featureList(TargetAttr target) {
-  SmallVector<StringRef> features, on;
-  target.getFeatures().split(features, ',');
-  for (StringRef feature : features)
-    if (feature.consume_front("+"))
-      on.push_back(feature);
-  return llvm::join(on, " ");
-}
-
 static ModelFacts factsOf(StepOp decode, StepOp prefill, TargetAttr target) {
   auto tensorOf = [](StepOp step, StepOp::Argument argument) {
     return cast<BufferType>(step.getStepArgument(argument).getType())
@@ -184,34 +175,6 @@ static ModelFacts factsOf(StepOp decode, StepOp prefill, TargetAttr target) {
   facts.cacheBytes = cache.getSlotBytes();
   facts.features = featureList(target);
   return facts;
-}
-
-/// A struct or an array of these elements.
-static Value aggregate(ImplicitLocOpBuilder &b, Type type, ValueRange values) {
-  Value result = LLVM::UndefOp::create(b, type);
-  for (auto [index, value] : llvm::enumerate(values))
-    result =
-        LLVM::InsertValueOp::create(b, result, value, ArrayRef<int64_t>(index));
-  return result;
-}
-
-/// A constant with an empty initializer, where the builder goes on.
-static void createConstant(ImplicitLocOpBuilder &b, Type type,
-                           LLVM::Linkage linkage, StringRef name) {
-  LLVM::GlobalOp global = LLVM::GlobalOp::create(b, type, /*isConstant=*/true,
-                                                 linkage, name, Attribute());
-  b.createBlock(&global.getInitializerRegion());
-}
-
-/// A private C string; returns the name of its symbol.
-static StringRef createText(ImplicitLocOpBuilder &b, const Twine &name,
-                            StringRef text) {
-  std::string bytes = text.str() + '\0';
-  return LLVM::GlobalOp::create(
-             b, LLVM::LLVMArrayType::get(b.getI8Type(), bytes.size()),
-             /*isConstant=*/true, LLVM::Linkage::Private, name.str(),
-             b.getStringAttr(bytes))
-      .getSymName();
 }
 
 /// One element of the table: struct lqc_kernel.

@@ -63,4 +63,92 @@ def ExpandMathPass : Pass<"lqc-expand-math"> {
   ];
 }
 
+def BufferizeGraphPass : Pass<"lqc-bufferize-graph", "::mlir::ModuleOp"> {
+  let summary = "a graph's tensors become buffers";
+  let description = [{
+    Runs MLIR's one-shot bufferization and buffer deallocation on a module with
+    `lqc.graph`; any other stays as it is. Function boundaries are row-major
+    buffers, and inputs are not written to. A weight becomes a `memref.global`
+    without a value that says where it lies in the payload (`lqc.offset`). Every
+    function gets the `lqc_graph_call *` (`lqc/Runtime/Graph.h`) as its first
+    argument.
+
+    Before:
+    ```mlir
+    func.func @main(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+      %w = lqc.get_weight @w : tensor<4xf32>
+      …
+    ```
+    After:
+    ```mlir
+    memref.global "private" @w : memref<4xf32> {alignment = 64 : i64, lqc.offset = 0 : i64}
+    func.func @main(%call: !llvm.ptr, %x: memref<?x4xf32>) -> memref<?x4xf32> {
+      %w = memref.get_global @w : memref<4xf32>
+      …
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::bufferization::BufferizationDialect", "::mlir::func::FuncDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect"
+  ];
+}
+
+def DispatchLoopsPass : Pass<"lqc-dispatch-loops", "::mlir::ModuleOp"> {
+  let summary = "a graph's operations on buffers become kernels";
+  let description = [{
+    Each linalg operation becomes loops, and the outer parallel ones a function
+    with the interface of `lqc_kernel_function`, which `lqc_dispatch` runs on
+    all threads. Equal loops share one. Sums keep their order. A module without
+    `lqc.graph` stays as it is.
+
+    Before:
+    ```mlir
+    linalg.generic {…} ins(%x : memref<?x4xf32>) outs(%y : memref<?x4xf32>) {…}
+    ```
+    After:
+    ```mlir
+    func.func @loop.addf(%arguments: !llvm.ptr, %count: i64, %begin: i64, %end: i64) attributes {lqc.kernel} {…}
+    …
+    llvm.call @lqc_dispatch(%pool, %kernel, %arguments, %zero, %units, %grain) : …
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
+    "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect"
+  ];
+}
+
+def LowerGraphPass : Pass<"lqc-lower-graph", "::mlir::ModuleOp"> {
+  let summary = "a graph's memory, failures and entry";
+  let description = [{
+    Buffers come from `lqc_graph_alloc` and go to `lqc_graph_free`, weights are
+    addresses in the payload, `cf.assert` calls `lqc_graph_fail`. The constant
+    `lqc_graph` describes inputs and outputs (`lqc/Runtime/Graph.h`), and a weak
+    `main` starts the runtime. A module without `lqc.graph` stays as it is.
+
+    Before:
+    ```mlir
+    cf.assert %ok, "node 'g' (Gather): index must be 0 to 4"
+    ```
+    After:
+    ```mlir
+    %fails = arith.xori %ok, %true : i1
+    scf.if %fails {
+      %message = llvm.mlir.addressof @lqc_message_1 : !llvm.ptr
+      llvm.call @lqc_graph_fail(%message) : (!llvm.ptr) -> ()
+    }
+    ```
+
+    Fails on a module without `lqc.target` or `@main`, and on inputs and outputs
+    of types that executables do not take.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+    "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
+    "::mlir::scf::SCFDialect"
+  ];
+}
+
 #endif // LQC_PASSES_LOWER_CPU

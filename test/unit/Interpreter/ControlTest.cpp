@@ -74,6 +74,73 @@ TEST_F(ControlTest, If) {
   EXPECT_EQ(run(text, {index(0)}).integers(), (Integers{2}));
 }
 
+TEST_F(ControlTest, While) {
+  // The steps of Collatz from 6: 3 10 5 16 8 4 2 1.
+  const char *text = R"(
+    func.func @f(%start: i64) -> (i64, index) {
+      %zero = arith.constant 0 : index
+      %r:2 = scf.while (%n = %start, %steps = %zero) : (i64, index) -> (i64, index) {
+        %one = arith.constant 1 : i64
+        %more = arith.cmpi sgt, %n, %one : i64
+        scf.condition(%more) %n, %steps : i64, index
+      } do {
+      ^bb0(%n: i64, %steps: index):
+        %one = arith.constant 1 : i64
+        %three = arith.constant 3 : i64
+        %i = arith.constant 1 : index
+        %odd = arith.trunci %n : i64 to i1
+        %next = scf.if %odd -> i64 {
+          %a = arith.muli %n, %three : i64
+          %b = arith.addi %a, %one : i64
+          scf.yield %b : i64
+        } else {
+          %b = arith.shrsi %n, %one : i64
+          scf.yield %b : i64
+        }
+        %count = arith.addi %steps, %i : index
+        scf.yield %next, %count : i64, index
+      }
+      return %r#0, %r#1 : i64, index
+    })";
+  parse(text);
+  Tensors results = call("f", {index(6)});
+  EXPECT_EQ(results[0].integers(), (Integers{1}));
+  EXPECT_EQ(results[1].integers(), (Integers{8}));
+}
+
+TEST_F(ControlTest, IndexSwitch) {
+  const char *text = R"(
+    func.func @f(%i: index) -> i32 {
+      %r = scf.index_switch %i -> i32
+      case 2 {
+        %a = arith.constant 20 : i32
+        scf.yield %a : i32
+      }
+      case 5 {
+        %a = arith.constant 50 : i32
+        scf.yield %a : i32
+      }
+      default {
+        %a = arith.constant 0 : i32
+        scf.yield %a : i32
+      }
+      return %r : i32
+    })";
+  EXPECT_EQ(run(text, {index(5)}).integers(), (Integers{50}));
+  EXPECT_EQ(run(text, {index(3)}).integers(), (Integers{0}));
+}
+
+TEST_F(ControlTest, Assert) {
+  const char *text = R"(
+    func.func @f(%ok: i1) -> i1 {
+      cf.assert %ok, "node 'pick' (Gather): index must be -5 to 4"
+      return %ok : i1
+    })";
+  EXPECT_EQ(run(text, {index(1)}).integers(), (Integers{1}));
+  EXPECT_EQ(runError(text, {index(0)}),
+            "test.mlir:3:7: node 'pick' (Gather): index must be -5 to 4");
+}
+
 TEST_F(ControlTest, ArgumentsAreChecked) {
   const char *text = "func.func @f(%a: tensor<?x2xf32>) -> tensor<?x2xf32> { "
                      "return %a : tensor<?x2xf32> }";

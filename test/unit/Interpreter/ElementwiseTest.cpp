@@ -194,18 +194,19 @@ TEST_F(ElementwiseTest, MathOps) {
 }
 
 TEST_F(ElementwiseTest, UnknownElementTypeIsAnError) {
-  EXPECT_EQ(runError("func.func @f() -> f64 { %r = arith.constant 1.0 : f64 "
-                     "return %r : f64 }"),
-            "elements must be f32, f16, bf16 or integers of at most 64 bits, "
-            "got: f64");
+  EXPECT_EQ(runError("func.func @f() -> f128 { %r = arith.constant 1.0 : f128 "
+                     "return %r : f128 }"),
+            "elements must be f64, f32, f16, bf16, f8E4M3FN, f8E4M3FNUZ, "
+            "f8E5M2, f8E5M2FNUZ or integers of at most 64 bits, got: f128");
 }
 
 TEST_F(ElementwiseTest, UnknownOpIsAnError) {
   EXPECT_EQ(runError("func.func @f(%a: f32) -> f32 {\n"
-                     "  %r = math.log %a : f32\n  return %r : f32 }",
+                     "  %r = scf.execute_region -> f32 {\n"
+                     "    scf.yield %a : f32\n  }\n  return %r : f32 }",
                      {floats({}, {1})}),
-            "test.mlir:2:8: the interpreter does not know math.log; what it "
-            "knows is listed in lib/Interpreter/README.md");
+            "test.mlir:2:8: the interpreter does not know scf.execute_region; "
+            "what it knows is listed in lib/Interpreter/Operations.md");
 }
 
 TEST_F(ElementwiseTest, ShapesThatDifferAreAnError) {

@@ -11,6 +11,7 @@
 #include "lqc/Interpreter/Interpreter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -57,10 +58,11 @@ inline void expectSuccess(llvm::Error error) {
 class InterpreterTest : public testing::Test {
 protected:
   InterpreterTest() {
-    context.loadDialect<LQCDialect, mlir::func::FuncDialect,
-                        mlir::arith::ArithDialect, mlir::math::MathDialect,
-                        mlir::tensor::TensorDialect,
-                        mlir::linalg::LinalgDialect, mlir::scf::SCFDialect>();
+    context
+        .loadDialect<LQCDialect, mlir::func::FuncDialect,
+                     mlir::arith::ArithDialect, mlir::math::MathDialect,
+                     mlir::tensor::TensorDialect, mlir::linalg::LinalgDialect,
+                     mlir::scf::SCFDialect, mlir::cf::ControlFlowDialect>();
   }
 
   /// Parses and verifies a module and makes a store and an interpreter for it.

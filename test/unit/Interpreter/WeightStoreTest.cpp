@@ -100,6 +100,70 @@ TEST_F(WeightStoreTest, Dense) {
     EXPECT_EQ(streamed(name), bytes(name)) << name;
 }
 
+TEST_F(WeightStoreTest, ElementsOfEveryTypeAreLittleEndian) {
+  parse(R"(
+    lqc.weight @bit : tensor<9xi1> = dense<[1, 0, 0, 1, 1, 0, 1, 0, 1]> : tensor<9xi1>
+    lqc.weight @ones : tensor<3xi1> = dense<true> : tensor<3xi1>
+    lqc.weight @byte : tensor<2xi8> = dense<[-1, 127]> : tensor<2xi8>
+    lqc.weight @short : tensor<2xi16> = dense<[258, -2]> : tensor<2xi16>
+    lqc.weight @long : tensor<1x2xi64> = dense<[[1, -1]]> : tensor<1x2xi64>
+    lqc.weight @double : tensor<2xf64> = dense<[1.0, -2.0]> : tensor<2xf64>
+    lqc.weight @small : tensor<2xf8E4M3FN> = dense<[1.0, -2.0]> : tensor<2xf8E4M3FN>
+    lqc.weight @bits : tensor<2x1xi1> {
+      %0 = arith.constant dense<[[1], [0]]> : tensor<2x1xi1>
+      lqc.yield %0 : tensor<2x1xi1>
+    })");
+  const std::pair<const char *, std::vector<char>> cases[] = {
+      {"bit", {1, 0, 0, 1, 1, 0, 1, 0, 1}},
+      {"ones", {1, 1, 1}},
+      {"byte", {-1, 127}},
+      {"short", {2, 1, -2, -1}},
+      {"long", {1, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1}},
+      {"double", {0, 0, 0, 0, 0, 0, -0x10, 0x3f, 0, 0, 0, 0, 0, 0, 0, -0x40}},
+      {"small", {0x38, -0x40}},
+      {"bits", {1, 0}}};
+  for (const auto &[name, expected] : cases) {
+    EXPECT_EQ(bytes(name), expected) << name;
+    EXPECT_EQ(streamed(name), expected) << name;
+  }
+  EXPECT_EQ(value("bit").integers(), (Integers{1, 0, 0, 1, 1, 0, 1, 0, 1}));
+  EXPECT_EQ(value("long").integers(), (Integers{1, -1}));
+  EXPECT_EQ(value("double").doubles(), (std::vector<double>{1, -2}));
+  EXPECT_EQ(value("small").floats(), (Floats{1, -2}));
+}
+
+TEST_F(WeightStoreTest, FilesMayHoldEveryType) {
+  Checkpoint checkpoint;
+  const std::string place = " = #lqc.file<\"m.safetensors\", tensor = \"q\", "
+                            "offset = " +
+                            std::to_string(checkpoint.offset) +
+                            ", bytes = 16, header = \"" + checkpoint.hash +
+                            "\">\n";
+  // The bytes of bf16 1 to 8: 3f80, 4000, 4040, 4080, 40a0, 40c0, 40e0, 4100.
+  parse("lqc.weight @long : tensor<2xi64>" + place +
+            "lqc.weight @byte : tensor<16xi8>" + place +
+            "lqc.weight @double : tensor<2xf64>" + place,
+        checkpoint.folder.str());
+  EXPECT_EQ(value("long").integers(),
+            (Integers{0x4080404040003f80, 0x410040e040c040a0}));
+  EXPECT_EQ(value("byte").integers()[0], -0x80);
+  EXPECT_EQ(value("byte").integers()[1], 0x3f);
+  double first;
+  std::memcpy(&first, value("long").integers().data(), sizeof(first));
+  EXPECT_EQ(value("double").doubles()[0], first);
+  for (const char *name : {"long", "byte", "double"})
+    EXPECT_EQ(streamed(name), bytes(name)) << name;
+}
+
+TEST_F(WeightStoreTest, GraphsMayHaveInfiniteConstants) {
+  const char *weight = "lqc.weight @mask : tensor<2xf32> = dense<0xFF800000> "
+                       ": tensor<2xf32>\n";
+  parse(weight);
+  EXPECT_EQ(streamError("mask"), "weight @mask: element [0] is minus infinite");
+  parse(std::string("module attributes {lqc.graph = {}} {\n") + weight + "}");
+  EXPECT_EQ(streamed("mask"), bytes("mask"));
+}
+
 TEST_F(WeightStoreTest, RandomIsNormalAndReproducible) {
   const char *text = R"(
     lqc.weight @a : tensor<1000x300xf32> = #lqc.random<seed = 7, std = 2.0e-2 : f64>
@@ -527,12 +591,15 @@ TEST_F(WeightStoreTest, QuantizationErrorsNameTheWeightAndTheElement) {
 TEST_F(WeightStoreTest, UnknownOpsAreErrors) {
   parse(R"(lqc.weight @a : tensor<2xf32> {
       %0 = arith.constant dense<1.0> : tensor<2xf32>
-      %1 = math.log %0 : tensor<2xf32>
+      %1 = scf.execute_region -> tensor<2xf32> {
+        scf.yield %0 : tensor<2xf32>
+      }
       lqc.yield %1 : tensor<2xf32>
     })");
   EXPECT_EQ(streamError("a"),
             "weight @a: test.mlir:3:12: the interpreter does not know "
-            "math.log; what it knows is listed in lib/Interpreter/README.md");
+            "scf.execute_region; what it knows is listed in "
+            "lib/Interpreter/Operations.md");
 }
 
 TEST_F(WeightStoreTest, ErrorsOfTheSinkEndTheStream) {

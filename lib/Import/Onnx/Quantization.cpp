@@ -1,0 +1,203 @@
+//===- Quantization.cpp - numbers and their codes -------------------------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lib/Import/Onnx/OpTable.h"
+
+using namespace mlir;
+using namespace lqc;
+
+using Numbers = ArrayRef<Value>;
+
+/// A scale or zero point as it goes with `a`: one for all, one for each place
+/// along the axis, or (opset 21, block_size) one for each block along it.
+static Tensor spreadScale(NodeBuilder &n, const Tensor &scale,
+                          const Tensor &a) {
+  if (scale.rank() == 0 || (scale.rank() == 1 && knownSize(scale.dims[0]) == 1))
+    return n.reshape(scale, {});
+  int64_t axis = n.axis(n.integer("axis", 1), a.rank());
+  int64_t block = n.integer("block_size", 0);
+  if (n.failed())
+    return scale;
+  if (block == 0) {
+    n.requireRank(scale, 1, "the scale");
+    if (n.failed())
+      return scale;
+    n.requireEqual(scale.dims[0], a.dims[axis],
+                   "the number of scales and the size along the axis");
+    SmallVector<int64_t> axes;
+    for (int64_t d = 1; d < a.rank() - axis; ++d)
+      axes.push_back(d);
+    return n.unsqueeze(scale, axes);
+  }
+  n.requireRank(scale, a.rank(), "the scale");
+  n.require(block > 0, "block_size must not be negative");
+  if (n.failed())
+    return scale;
+  for (int64_t d = 0; d < a.rank(); ++d)
+    if (d != axis)
+      n.requireEqual(scale.dims[d], a.dims[d], "sizes beside the axis");
+  SizeMath &s = n.sizes();
+  n.requireEqual(
+      scale.dims[axis],
+      s.div(s.add(a.dims[axis], s.constant(block - 1)), s.constant(block)),
+      "the number of scales and of blocks");
+  if (n.failed())
+    return scale;
+  return n.compute(a.dims, scale.element, [&](const Arith &f, Numbers at) {
+    SmallVector<Value> from(at);
+    from[axis] = arith::DivUIOp::create(f.builder(), f.location(), at[axis],
+                                        s.value(s.constant(block)));
+    return n.load(f, scale, from);
+  });
+}
+
+/// What the codes are of: the zero point's type, output_dtype, or uint8.
+static OnnxType codeType(NodeBuilder &n) {
+  if (n.has(2))
+    return n.raw(2).element;
+  return n.elementAttribute("output_dtype", OnnxType::Uint8);
+}
+
+/// round(x / scale) + zero point, saturating.
+static void buildQuantizeLinear(NodeBuilder &n) {
+  Tensor a = n.input(0);
+  OnnxType code = codeType(n);
+  Tensor scale = n.built(n.cast(n.input(1), OnnxType::Float));
+  Tensor factor = spreadScale(n, scale, a);
+  Tensor zero = n.has(2) ? spreadScale(n, n.input(2), a) : n.scalar(0, code);
+  Tensor real = n.built(n.cast(a, OnnxType::Float));
+  if (n.failed())
+    return;
+  n.set(0, n.map({real, factor, zero}, code, [&](const Arith &f, Numbers x) {
+    Value quotient = f.div(x[0], x[1]);
+    if (isFloat(code))
+      return f.cast(quotient, code);
+    Value point = f.of(code).cast(x[2], OnnxType::Float);
+    return f.cast(f.add(f.roundEven(quotient), point), code);
+  }));
+}
+
+/// (code - zero point) * scale
+static void buildDequantizeLinear(NodeBuilder &n) {
+  Tensor a = n.input(0), scale = n.input(1);
+  n.requireFloat(scale);
+  if (n.has(2))
+    n.requireSame(a, n.raw(2));
+  if (n.failed())
+    return;
+  Tensor factor = spreadScale(n, scale, a);
+  Tensor zero =
+      n.has(2) ? spreadScale(n, n.input(2), a) : n.scalar(0, a.element);
+  if (n.failed())
+    return;
+  n.set(0,
+        n.map({a, zero, factor}, scale.element, [&](const Arith &f, Numbers x) {
+          Arith real = f.of(scale.element);
+          OnnxType wide = isFloat(a.element) ? scale.element : OnnxType::Int32;
+          // int32 codes have no zero point that could overflow.
+          Arith middle = f.of(wide);
+          Value code = middle.sub(f.cast(x[0], wide), f.cast(x[1], wide));
+          return real.mul(middle.cast(code, scale.element), x[2]);
+        }));
+}
+
+/// scale = (max(x, 0) - min(x, 0)) / 255, zero point = round(-min / scale).
+static void buildDynamicQuantizeLinear(NodeBuilder &n) {
+  Tensor a = n.input(0);
+  n.require(a.element == OnnxType::Float, "the input must be float");
+  if (n.failed())
+    return;
+  SmallVector<int64_t> all = llvm::to_vector(llvm::seq<int64_t>(0, a.rank()));
+  auto zero = [](const Arith &f) { return f.constant(0); };
+  Tensor most = n.reduce(a, all, false, zero, [](const Arith &f, Numbers x) {
+    return f.max(x[0], x[1]);
+  });
+  Tensor least = n.reduce(a, all, false, zero, [](const Arith &f, Numbers x) {
+    return f.min(x[0], x[1]);
+  });
+  Tensor scale = n.map({most, least}, a.element, [](const Arith &f, Numbers x) {
+    return f.div(f.sub(x[0], x[1]), f.constant(255));
+  });
+  Tensor point =
+      n.map({least, scale}, OnnxType::Uint8, [](const Arith &f, Numbers x) {
+        Value exact = f.div(f.neg(x[0]), x[1]);
+        return f.cast(f.roundEven(f.clamp(exact, 0, 255)), OnnxType::Uint8);
+      });
+  n.set(0, n.map({a, scale, point}, OnnxType::Uint8,
+                 [](const Arith &f, Numbers x) {
+                   Value quotient = f.roundEven(f.div(x[0], x[1]));
+                   Value zero =
+                       f.of(OnnxType::Uint8).cast(x[2], OnnxType::Float);
+                   return f.cast(f.add(quotient, zero), OnnxType::Uint8);
+                 }));
+  n.set(1, scale);
+  n.set(2, point);
+}
+
+//===----------------------------------------------------------------------===//
+// Products of codes
+//===----------------------------------------------------------------------===//
+
+/// x - zero point as int32. A vector of zero points has one for each row of A,
+/// each column of B.
+static Tensor centered(NodeBuilder &n, unsigned index, unsigned zeroIndex,
+                       bool isRows) {
+  Tensor x = n.input(index);
+  n.require(isInteger(x.element), "operands must be integers");
+  Tensor wide = n.cast(x, OnnxType::Int32);
+  if (!n.has(zeroIndex) || n.failed())
+    return wide;
+  n.requireSame(x, n.raw(zeroIndex));
+  Tensor zero = n.cast(n.input(zeroIndex), OnnxType::Int32);
+  if (zero.rank() == 1 && knownSize(zero.dims[0]) == 1)
+    zero = n.reshape(zero, {});
+  else if (zero.rank() == 1 && isRows)
+    zero = n.unsqueeze(zero, {1});
+  return n.sub(wide, zero);
+}
+
+static void buildMatMulInteger(NodeBuilder &n) {
+  n.set(0, n.matmul(centered(n, 0, 2, true), centered(n, 1, 3, false)));
+}
+
+/// A scale of the product's rows or columns.
+static Tensor productScale(NodeBuilder &n, unsigned index, bool isRows) {
+  Tensor scale = n.cast(n.input(index), OnnxType::Float);
+  if (scale.rank() == 1 && knownSize(scale.dims[0]) == 1)
+    return n.reshape(scale, {});
+  return scale.rank() == 1 && isRows ? n.unsqueeze(scale, {1}) : scale;
+}
+
+static void buildQLinearMatMul(NodeBuilder &n) {
+  Tensor sum = n.matmul(centered(n, 0, 2, true), centered(n, 3, 5, false));
+  Tensor zero = n.input(7);
+  n.require(isInteger(zero.element), "the zero point must be an integer");
+  if (n.failed())
+    return;
+  Tensor scale =
+      n.div(n.mul(productScale(n, 1, true), productScale(n, 4, false)),
+            productScale(n, 6, true));
+  Tensor real = n.mul(n.cast(sum, OnnxType::Float), scale);
+  if (zero.rank() == 1)
+    zero = knownSize(zero.dims[0]) == 1 ? n.reshape(zero, {})
+                                        : n.unsqueeze(zero, {1});
+  n.set(0, n.map({real, zero}, zero.element, [&](const Arith &f, Numbers x) {
+    Value point = f.of(zero.element).cast(x[1], OnnxType::Float);
+    return f.cast(f.add(f.roundEven(x[0]), point), zero.element);
+  }));
+}
+
+ArrayRef<OnnxOp> lqc::quantizationOps() {
+  static const OnnxOp kOps[] = {
+      {"QuantizeLinear", {10, 13, 19, 21, 23}, 2, 3, buildQuantizeLinear},
+      {"DequantizeLinear", {10, 13, 19, 21, 23}, 2, 3, buildDequantizeLinear},
+      {"DynamicQuantizeLinear", {11}, 1, 1, buildDynamicQuantizeLinear},
+      {"MatMulInteger", {10}, 2, 4, buildMatMulInteger},
+      {"QLinearMatMul", {10, 21}, 8, 8, buildQLinearMatMul},
+  };
+  return kOps;
+}
