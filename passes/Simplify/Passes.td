@@ -80,4 +80,39 @@ def RaisePass : Pass<"lqc-raise", "::mlir::ModuleOp"> {
                            "::mlir::arith::ArithDialect"];
 }
 
+def RaiseDecoderPass : Pass<"lqc-raise-decoder", "::mlir::ModuleOp"> {
+  let summary = "Makes a graph with past keys and values a decoder";
+  let description = [{
+    A graph that takes tokens and past keys and values, and returns logits and
+    the same with new ones behind, becomes `@forward` on a cache, as the importer
+    of checkpoints makes it: one function for each layer, `lqc.rope`,
+    `lqc.cache_append` and `lqc.attention`. Runs after `lqc-raise`.
+
+    Before:
+    ```mlir
+    func.func @main(%ids: tensor<?x?xi64> {lqc.name = "input_ids"}, %mask: …,
+                    %k: tensor<?x2x?x16xf32>, %v: tensor<?x2x?x16xf32>) -> (tensor<?x?x64xf32>, …) {
+      …
+      %present = tensor.concat dim(2) %k, %keys : …
+      …
+      return %logits, %present, %presentv : …
+    ```
+    After:
+    ```mlir
+    func.func @forward(%tokens: tensor<?xi32>, %positions: tensor<?xi32>, %slots: tensor<?xi32>, %cache: !lqc.cache<2x4096x2x16xf32>) -> tensor<?x64xf32> {
+      %0 = lqc.embedding %tokens, %table : …
+      %1 = call @layers.0(%0, %rotary, %positions, %slots, %cache) : …
+    ```
+
+    Masks and rotary tables are recognised by their numbers: the interpreter runs
+    what computes them on short sequences. The mask must be causal, the tables
+    cosines and sines of position times frequency. A graph that is something
+    else stays as it is, and a remark says why. Never fails.
+  }];
+  let options = [
+    Option<"context", "context", "int64_t", "4096",
+           "Positions in a slot of the cache">];
+  let dependentDialects = ["::lqc::LQCDialect", "::mlir::arith::ArithDialect"];
+}
+
 #endif // LQC_SIMPLIFY_PASSES
