@@ -103,7 +103,7 @@ static void buildLoop(NodeBuilder &n) {
     iteration.rows.assign(rest.begin() + carried.size(), rest.end());
     return iteration;
   };
-  LoopResult result = lqc::buildLoop(n, limit, goesOn, carried, body);
+  LoopResult result = lqc::runLoop(n, limit, goesOn, carried, body);
   if (n.failed())
     return;
   for (auto [i, tensor] : llvm::enumerate(result.carried))
@@ -205,7 +205,7 @@ static void buildScan(NodeBuilder &n) {
     iteration.rows.assign(results.begin() + states, results.end());
     return iteration;
   };
-  LoopResult result = lqc::buildLoop(n, length, {}, carried, body);
+  LoopResult result = lqc::runLoop(n, length, {}, carried, body);
   if (n.failed())
     return;
   for (auto [i, tensor] : llvm::enumerate(result.carried))

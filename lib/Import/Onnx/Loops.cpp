@@ -272,7 +272,7 @@ LoopResult LoopBuilder::run() {
 }
 
 LoopResult
-lqc::buildLoop(NodeBuilder &n, Size limit, Value goesOn,
+lqc::runLoop(NodeBuilder &n, Size limit, Value goesOn,
                ArrayRef<Tensor> carried,
                llvm::function_ref<Iteration(Size, ArrayRef<Tensor>)> body) {
   return LoopBuilder{n, limit, goesOn, SmallVector<Tensor>(carried), body}

@@ -36,7 +36,7 @@ struct LoopResult {
 /// one iteration of a number (from 0) and what is carried; it may be called
 /// several times.
 LoopResult
-buildLoop(NodeBuilder &n, Size limit, mlir::Value goesOn,
+runLoop(NodeBuilder &n, Size limit, mlir::Value goesOn,
           llvm::ArrayRef<Tensor> carried,
           llvm::function_ref<Iteration(Size, llvm::ArrayRef<Tensor>)> body);
 

@@ -265,7 +265,7 @@ llvm::Expected<StoredTensor> ModelFile::read(const onnx::TensorProto &tensor) {
   return result;
 }
 
-llvm::Expected<StoredTensor> lqc::readTensorFile(llvm::StringRef path) {
+llvm::Expected<StoredTensor> lqc::readStoredTensor(llvm::StringRef path) {
   llvm::Expected<MappedFile> mapped = MappedFile::open(path);
   if (!mapped)
     return mapped.takeError();

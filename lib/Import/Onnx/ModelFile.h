@@ -85,7 +85,7 @@ private:
 
 /// Reads a file that holds one TensorProto (the input_*.pb of ONNX's tests).
 /// Its bytes are copied.
-llvm::Expected<StoredTensor> readTensorFile(llvm::StringRef path);
+llvm::Expected<StoredTensor> readStoredTensor(llvm::StringRef path);
 
 } // namespace lqc
 

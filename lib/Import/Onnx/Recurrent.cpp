@@ -446,7 +446,7 @@ static DirectionResult runDirection(NodeBuilder &n, const Layer &layer,
     iteration.rows = {row};
     return iteration;
   };
-  LoopResult result = buildLoop(n, layer.steps, {}, states, body);
+  LoopResult result = runLoop(n, layer.steps, {}, states, body);
   if (n.failed())
     return {};
   Tensor all = n.make(result.collected[0].value, layer.x.element,

@@ -15,11 +15,6 @@
 
 namespace lqc {
 
-/// The module attribute that says what graph a module is: {name, producer,
-/// opset, ir_version}. Its `func.func @main` takes and gives the tensors of the
-/// graph.
-inline constexpr llvm::StringLiteral kGraphAttrName = "lqc.graph";
-
 /// Turns the ONNX model at `path` into a graph module: `@main`, and
 /// `lqc.weight` for each initializer of more than 1 KiB that is used. No weight
 /// is read. Paths in `#lqc.file` are relative to the model's folder.
