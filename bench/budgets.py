@@ -24,6 +24,8 @@ import re
 import subprocess
 import sys
 
+from compiled import Compiler, row
+
 GROUP = 64
 BITS = 3.5
 LIMITS = [0.1, 0.03, 0.01]
@@ -42,29 +44,7 @@ def real_bits(bits):
     return bits + 16 / GROUP
 
 
-class Bench:
-    def __init__(self, options):
-        self.options = options
-        self.out = pathlib.Path(options.out)
-        self.out.mkdir(parents=True, exist_ok=True)
-
-    def compile(self, name, *words, text=None):
-        """Compiles and measures; (facts of --info, what was printed)."""
-        executable = self.out / name
-        command = [self.options.lqc, "compile", self.options.model, *words]
-        command += ["--activations=f32", f"--evaluate={text or self.options.valid}"]
-        command += ["-o", str(executable)]
-        if self.options.threads:
-            command.append(f"--threads={self.options.threads}")
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            sys.exit(f"{' '.join(command)}\n{done.stderr}")
-        info = subprocess.run(
-            [executable, "--info", "--json"], capture_output=True, check=True
-        )
-        executable.unlink()
-        return json.loads(info.stdout), done.stdout + done.stderr
-
+class Bench(Compiler):
     def evaluate(self, text, *words):
         """KL on a text, of a model that is compiled for it alone."""
         reference = self.out / "reference"
@@ -95,10 +75,6 @@ class Bench:
 def chosen(said):
     """(weight, scheme, bytes) of each remark about a choice."""
     return re.findall(r"SchemeChosen: weight=(\S+), scheme=(\S+), bytes=(\d+)", said)
-
-
-def row(*cells):
-    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
 
 
 def kl_of(info):

@@ -149,16 +149,28 @@ LogicalResult SplitColumnsOp::verify() {
 // Normalization, rotary embedding
 //===----------------------------------------------------------------------===//
 
-LogicalResult RmsNormOp::verify() {
-  if (failed(verifyEqual(*this, // C1
+template <typename NormOp> static LogicalResult verifyNorm(NormOp op) {
+  if (failed(verifyEqual(op, // C1
                          "gain must have one element per input column",
-                         rowsOf(getGain()), columnsOf(getInput()))))
+                         rowsOf(op.getGain()), columnsOf(op.getInput()))))
     return failure();
   // C2
-  if (!getEpsilon().isFinite() || getEpsilon().isNegative() ||
-      getEpsilon().isZero())
-    return emitOpError("epsilon must be positive and finite");
+  APFloat epsilon = op.getEpsilon();
+  if (!epsilon.isFinite() || epsilon.isNegative() || epsilon.isZero())
+    return op.emitOpError("epsilon must be positive and finite");
   return success();
+}
+
+LogicalResult RmsNormOp::verify() { return verifyNorm(*this); }
+
+LogicalResult LayerNormOp::verify() {
+  if (failed(verifyNorm(*this)))
+    return failure();
+  if (!getBias())
+    return success();
+  return verifyEqual(*this, // C1
+                     "bias must have one element per input column",
+                     rowsOf(getBias()), columnsOf(getInput()));
 }
 
 LogicalResult RotaryTableOp::verify() { // C1

@@ -113,6 +113,28 @@ def LQC_RmsNormOp : LQC_TensorOp<"rms_norm", [
   let hasVerifier = 1;
 }
 
+def LQC_LayerNormOp : LQC_TensorOp<"layer_norm", [
+    TypesMatchWith<"result has the input's type", "input", "result", "$_self">]> {
+  let summary = "normalization of rows to mean 0 and variance 1";
+  let description = [{
+    `result[t, i] = (input[t, i] - m) / sqrt(v + epsilon) * gain[i] + bias[i]`,
+    where m is the mean of row t and v the mean of `(input[t, i] - m)^2`
+    (Ba et al. 2016). Without a bias nothing is added.
+
+    ```mlir
+    %h = lqc.layer_norm %x, %gain, %bias {epsilon = 1.0e-12 : f32} : (tensor<?x384xf32>, tensor<384xf32>, tensor<384xf32>) -> tensor<?x384xf32>
+    ```
+
+    **Constraints**
+    * C1: gain and bias have one element an input column
+    * C2: epsilon is positive and finite
+  }];
+  let arguments = (ins LQC_Activations:$input, LQC_Vector:$gain,
+                       Optional<LQC_Vector>:$bias, F32Attr:$epsilon);
+  let results = (outs LQC_Activations:$result);
+  let hasVerifier = 1;
+}
+
 def LQC_RotaryTableOp : LQC_TensorOp<"rotary_table"> {
   let summary = "cosines and sines of the positions' angles";
   let description = [{

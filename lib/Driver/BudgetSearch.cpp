@@ -356,7 +356,8 @@ llvm::Error BudgetSearch::run() {
       return sizes.takeError();
     std::string problem = sizes->bitsProblem(*plan.budget.bitsPerWeight);
     if (!problem.empty())
-      return makeError("--bits-per-weight {0}", problem);
+      return errorWithHint("--bits-per-weight " + problem,
+                           "a number in this range, or other --schemes");
   }
   if (llvm::Error error = readTexts())
     return error;

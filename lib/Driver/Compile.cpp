@@ -234,8 +234,8 @@ llvm::Error Compiler::checkTokenizer() const {
   std::vector<StringRef> families = tokenizerFamilies();
   if (options.tokenizer != "none" &&
       !llvm::is_contained(families, options.tokenizer))
-    return makeError("--tokenizer must be none, {0}, got: {1}",
-                     llvm::join(families, " or "), quote(options.tokenizer));
+    return makeError("--tokenizer must be one of none, {0}, got: {1}",
+                     llvm::join(families, ", "), quote(options.tokenizer));
   if (plan.to != Phase::Link)
     return makeError("--tokenizer is for the link phase, which does not run "
                      "from {0} to {1}",
@@ -346,9 +346,11 @@ llvm::Error Compiler::prepareTokenizer() {
   if (!attribute || options.tokenizer == "none")
     return attribute.takeError();
   if (attribute->getTokenizer().empty() && !options.tokenizer.empty())
-    return makeError("{0}: --tokenizer={1} is for vocab.json and merges.txt, "
-                     "which are not there",
-                     options.model, options.tokenizer);
+    return makeError(
+        "{0}: --tokenizer={1} is for {2}, which the model does not "
+        "have",
+        options.model, options.tokenizer,
+        filesOfTokenizerFamily(options.tokenizer));
   llvm::Expected<std::optional<std::vector<char>>> tables =
       buildTokenizer(model, options.model, options.tokenizer);
   if (!tables)

@@ -114,7 +114,7 @@ llvm::Expected<ModelAttr> modelAttribute(const Model &model,
                                          llvm::StringRef name);
 
 /// Turns the model's tokenizer into tables; nothing if it has none. `family`:
-/// of a vocab.json that does not tell it, else "".
+/// of a bare vocabulary that does not tell it, else "".
 llvm::Expected<std::optional<std::vector<char>>>
 buildTokenizer(const Model &model, llvm::StringRef name,
                llvm::StringRef family = "");

@@ -125,6 +125,38 @@ static llvm::Error rmsNorm(RmsNormOp op, Frame &frame) {
   return llvm::Error::success();
 }
 
+static llvm::Error layerNorm(LayerNormOp op, Frame &frame) {
+  const TensorValue &input = frame.get(op.getInput());
+  const std::vector<float> &gain = frame.get(op.getGain()).floats();
+  int64_t tokens = rowsOf(input), columns = columnsOf(input);
+  if (llvm::Error error =
+          checkSame(op, "elements of the gain", gain.size(), columns))
+    return error;
+  std::vector<float> bias(columns);
+  if (op.getBias())
+    bias = frame.get(op.getBias()).floats();
+  if (llvm::Error error =
+          checkSame(op, "elements of the bias", bias.size(), columns))
+    return error;
+  double epsilon = op.getEpsilon().convertToFloat();
+  std::vector<float> result(tokens * columns);
+  for (int64_t t = 0; t < tokens; ++t) {
+    llvm::ArrayRef<float> row =
+        llvm::ArrayRef(input.floats()).slice(t * columns, columns);
+    double mean = 0, variance = 0;
+    for (float x : row)
+      mean += x / double(columns);
+    for (float x : row)
+      variance += (x - mean) * (x - mean) / double(columns);
+    double factor = 1 / std::sqrt(variance + epsilon);
+    for (int64_t i = 0; i < columns; ++i)
+      result[t * columns + i] =
+          static_cast<float>((row[i] - mean) * factor * gain[i] + bias[i]);
+  }
+  setMatrix(frame, op, tokens, columns, std::move(result));
+  return llvm::Error::success();
+}
+
 //===----------------------------------------------------------------------===//
 // Rotary embedding
 //===----------------------------------------------------------------------===//
@@ -352,6 +384,7 @@ void lqc::addModelOps(OpTable &table) {
   addOp<LinearOp>(table, linear);
   addOp<SplitColumnsOp>(table, splitColumns);
   addOp<RmsNormOp>(table, rmsNorm);
+  addOp<LayerNormOp>(table, layerNorm);
   addOp<RotaryTableOp>(table, rotaryTable);
   addOp<RopeOp>(table, rope);
   addOp<GatedActivationOp>(table, gatedActivation);

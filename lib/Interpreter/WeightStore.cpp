@@ -73,7 +73,7 @@ private:
 
   /// A language model with a weight that is not finite is damaged. In a graph
   /// it may be a constant: a mask of minus infinity.
-  bool mustBeFinite() const { return !module->hasAttr("lqc.graph"); }
+  bool mustBeFinite() const { return !isGraph(module); }
 
   int64_t &usesLeft(WeightOp weight);
   llvm::Expected<WeightBytes> consume(WeightOp weight);

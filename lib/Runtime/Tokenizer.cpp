@@ -17,6 +17,7 @@
 #include "lib/Runtime/TextSteps.h"
 #include "lib/Runtime/TokenizerBpe.h"
 #include "lib/Runtime/TokenizerUtf8.h"
+#include "lib/Runtime/TokenizerWords.h"
 
 #include <algorithm>
 #include <bit>
@@ -78,8 +79,8 @@ std::string Tokenizer::checkHeader(const void *tables, size_t size) {
   if (header->version != kTokenizerVersion)
     return "version " + std::to_string(header->version) + ", expected " +
            std::to_string(kTokenizerVersion);
-  if (TokenizerModel(header->model) != TokenizerModel::ByteLevelBpe &&
-      TokenizerModel(header->model) != TokenizerModel::CharacterBpe)
+  if (header->model < uint32_t(TokenizerModel::ByteLevelBpe) ||
+      header->model > uint32_t(TokenizerModel::WordPiece))
     return "unknown model " + std::to_string(header->model);
   if (header->totalBytes != size)
     return "they should be " + std::to_string(header->totalBytes) +
@@ -98,6 +99,10 @@ std::string Tokenizer::checkLengths() const {
       !isHashTable(words.size(), header->wordProbes) ||
       !isHashTable(characters.size(), header->characterProbes))
     return "a hash table has the wrong length";
+  if (header->longestWord > kMaxWordPieceBytes)
+    return "a word is too long";
+  if (!text(header->continuation))
+    return "the continuing prefix reaches beyond their end";
   if (eos.size() > kMaxSpecialTokens || prefix.size() > kMaxSpecialTokens ||
       suffix.size() > kMaxSpecialTokens)
     return "too many special tokens";
@@ -131,9 +136,7 @@ std::string Tokenizer::bind(const void *tables, size_t size) {
 }
 
 std::optional<std::string_view> Tokenizer::text(TextEntry entry) const {
-  if (entry.offset > bytes.size() || entry.size > bytes.size() - entry.offset)
-    return std::nullopt;
-  return std::string_view(bytes.data() + entry.offset, entry.size);
+  return textAt(bytes, entry);
 }
 
 std::string Tokenizer::bindSteps() {
@@ -225,7 +228,8 @@ public:
   Encoder(const Tokenizer &tokenizer, size_t textBytes,
           std::vector<int32_t> &output)
       : tokenizer(tokenizer), output(output), scratch(*tokenizer.steps),
-        merger(tokenizer.bytePairTables()), cache(textBytes),
+        words(tokenizer.wordTable()), merger(tokenizer.bytePairTables()),
+        splitter(tokenizer.wordPieceTables()), cache(textBytes),
         onWord([this](std::string_view word) { encodeWord(word); }),
         onToken([this](int32_t id) { emit(id); }) {}
 
@@ -299,8 +303,9 @@ private:
     size_t begin = output.size();
     if (cache.lookUp(word, output))
       return;
-    int32_t whole = tokenizer.findWord(word);
-    if (whole >= 0)
+    if (TokenizerModel(tokenizer.header->model) == TokenizerModel::WordPiece)
+      splitter.split(word, onToken);
+    else if (int32_t whole = words.find(word); whole >= 0)
       emit(whole);
     else
       merger.merge(word, onToken);
@@ -310,7 +315,9 @@ private:
   const Tokenizer &tokenizer;
   std::vector<int32_t> &output;
   TextSteps::Scratch scratch;
+  const WordTable words;
   BytePairMerger merger;
+  WordPieceSplitter splitter;
   WordCache cache;
   PieceSink onWord;
   BytePairMerger::Sink onToken;
@@ -327,20 +334,13 @@ BytePairTables Tokenizer::bytePairTables() const {
           bool(header->flags & kTokenizerFuseUnknown)};
 }
 
-/// The token that is `word` as a whole, or -1. The table is there only for
-/// tokenizers that look whole words up before they merge.
-int32_t Tokenizer::findWord(std::string_view word) const {
-  if (words.empty())
-    return -1;
-  uint64_t place = wordHash(word);
-  for (uint32_t probe = 0; probe < header->wordProbes; ++probe) {
-    const WordEntry &entry = words[(place + probe) & (words.size() - 1)];
-    if (entry.id < 0)
-      return -1;
-    if (text(entry.text) == word)
-      return entry.id;
-  }
-  return -1;
+WordTable Tokenizer::wordTable() const {
+  return {words, header->wordProbes, bytes};
+}
+
+WordPieceTables Tokenizer::wordPieceTables() const {
+  return {wordTable(), text(header->continuation).value_or(std::string_view()),
+          header->longestWord, header->maxWordCharacters, header->unknown};
 }
 
 std::vector<int32_t> Tokenizer::encode(std::string_view text,

@@ -91,10 +91,12 @@ static std::optional<std::string> findProducer(ScalableInput &scalable,
   scalable.producerChannels = scalable.sources.size();
   std::iota(scalable.sources.begin(), scalable.sources.end(), 0);
   scalable.producer = op;
-  if (RmsNormOp norm = dyn_cast_or_null<RmsNormOp>(op)) {
-    if (weightOf(norm.getGain(), symbols))
-      return std::nullopt;
-    return "the gain is not read from a weight";
+  if (isa_and_nonnull<RmsNormOp, LayerNormOp>(op)) {
+    // Gain and bias.
+    for (Value vector : op->getOperands().drop_front())
+      if (!weightOf(vector, symbols))
+        return "gain or bias is not read from a weight";
+    return std::nullopt;
   }
   LinearOp linear;
   if (AttentionOp attention = dyn_cast_or_null<AttentionOp>(op)) {
@@ -165,8 +167,11 @@ static void scaleOperand(OpOperand &operand, WeightOp factors, int64_t axis,
 /// The producer gives channels divided by their scales.
 static void scaleProducer(Operation *producer, WeightOp inverse,
                           SymbolTable &symbols) {
-  if (RmsNormOp norm = dyn_cast<RmsNormOp>(producer))
-    return scaleOperand(norm.getGainMutable(), inverse, /*axis=*/0, symbols);
+  if (isa<RmsNormOp, LayerNormOp>(producer)) {
+    for (OpOperand &vector : producer->getOpOperands().drop_front())
+      scaleOperand(vector, inverse, /*axis=*/0, symbols);
+    return;
+  }
   LinearOp linear = cast<LinearOp>(producer);
   scaleOperand(linear.getWeightMutable(), inverse, /*axis=*/0, symbols);
   if (linear.getBias())

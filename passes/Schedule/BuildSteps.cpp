@@ -123,7 +123,7 @@ void StepBuilder::useBuffer(const Operand &operand) {
 /// The operand that carries an operation's rows, if its result's row depends on
 /// the same row of that operand alone.
 static Value rowOperand(Operation *op) {
-  if (isa_and_nonnull<LinearOp, RmsNormOp, QuantizeOp>(op))
+  if (isa_and_nonnull<LinearOp, RmsNormOp, LayerNormOp, QuantizeOp>(op))
     return op->getOperand(0);
   return {};
 }

@@ -33,12 +33,16 @@ static std::optional<Units> unitsOf(OperationName name, ArrayRef<Type> inputs) {
   }
   if (op == AttentionOp::getOperationName())
     return Units{cast<CacheType>(inputs[1]).getHeads(), true};
-  StringRef byRow[] = {
-      EmbeddingOp::getOperationName(),   RmsNormOp::getOperationName(),
-      QuantizeOp::getOperationName(),    RotaryTableOp::getOperationName(),
-      RopeOp::getOperationName(),        GatedActivationOp::getOperationName(),
-      CacheAppendOp::getOperationName(), arith::AddFOp::getOperationName(),
-      SplitColumnsOp::getOperationName()};
+  StringRef byRow[] = {EmbeddingOp::getOperationName(),
+                       RmsNormOp::getOperationName(),
+                       LayerNormOp::getOperationName(),
+                       QuantizeOp::getOperationName(),
+                       RotaryTableOp::getOperationName(),
+                       RopeOp::getOperationName(),
+                       GatedActivationOp::getOperationName(),
+                       CacheAppendOp::getOperationName(),
+                       arith::AddFOp::getOperationName(),
+                       SplitColumnsOp::getOperationName()};
   if (llvm::is_contained(byRow, op))
     return Units{};
   return std::nullopt;

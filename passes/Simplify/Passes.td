@@ -43,4 +43,40 @@ def DropUnusedWeightsPass : Pass<"lqc-drop-unused-weights", "::mlir::ModuleOp"> 
   }];
 }
 
+def RaisePass : Pass<"lqc-raise", "::mlir::ModuleOp"> {
+  let summary = "Recognises lqc operations in decomposed graphs";
+  let description = [{
+    Graphs from ONNX consist of upstream operations. This pass finds in them
+    what quantization and kernels know by name:
+
+    * `linalg.matmul` with a weight, and the sum with a bias: `lqc.linear`
+    * means, differences, roots and products of rows: `lqc.rms_norm`,
+      `lqc.layer_norm`
+    * the product of `g / (1 + exp(-g))` with another branch:
+      `lqc.gated_activation`
+
+    Leading dimensions that are only counted become one, the rows, and reshapes
+    between move down until they meet. Constants that a linear or a norm reads
+    become weights.
+
+    Before:
+    ```mlir
+    %w = lqc.get_weight @w : tensor<256x768xf32>
+    %0 = linalg.matmul ins(%x, %w : …) outs(%zero : …) -> tensor<?x768xf32>
+    %1 = linalg.broadcast ins(%b : tensor<768xf32>) outs(…) dimensions = [0]
+    %y = arith.addf %0, %1 : tensor<?x768xf32>
+    ```
+    After:
+    ```mlir
+    %w = lqc.get_weight @w.transposed : tensor<768x256xf32>
+    %y = lqc.linear %x, %w, %b : (…) -> tensor<?x768xf32>
+    ```
+
+    What is not recognised stays as it is. Never fails.
+  }];
+  let dependentDialects = ["::lqc::LQCDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
 #endif // LQC_SIMPLIFY_PASSES

@@ -14,6 +14,9 @@ using namespace mlir;
 
 void lqc::buildSimplifyPipeline(OpPassManager &manager) {
   manager.addPass(createCanonicalizerPass());
+  // Before raising, which compares values: x * x is a square of one value.
+  manager.addPass(createCSEPass());
+  manager.addPass(createRaisePass());
   // Before CSE, because two reads of one weight are equal and two reads of two
   // equal weights are not.
   manager.addPass(createShareWeightsPass());

@@ -29,9 +29,18 @@ std::vector<std::string> lqc::test::fuzzSeeds() {
   return {
       repositoryFile("test/unit/Tokenizer/golden/small-llama3/tokenizer.json"),
       repositoryFile("test/unit/Tokenizer/golden/small-llama2/tokenizer.json"),
+      repositoryFile(
+          "test/unit/Tokenizer/golden/small-wordpiece/tokenizer.json"),
       repositoryFile("examples/bard-llama/tokenizer.json"),
       R"({"normalizer":null,"pre_tokenizer":{"type":"ByteLevel"},)"
       R"("decoder":{"type":"ByteLevel"},"post_processor":null,)"
       R"("added_tokens":[],"model":{"type":"BPE",)"
-      R"("vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]}})"};
+      R"("vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]}})",
+      R"({"normalizer":{"type":"BertNormalizer"},"pre_tokenizer":)"
+      R"({"type":"BertPreTokenizer"},"decoder":{"type":"WordPiece",)"
+      R"("prefix":"##","cleanup":true},"post_processor":)"
+      R"({"type":"BertProcessing","cls":["a",0],"sep":["##b",1]},)"
+      R"("added_tokens":[],"model":{"type":"WordPiece","unk_token":"a",)"
+      R"("continuing_subword_prefix":"##","max_input_chars_per_word":9,)"
+      R"("vocab":{"a":0,"##b":1,"##a":2}}})"};
 }

@@ -34,6 +34,7 @@ std::vector<std::string> lqc::test::fuzzSeeds() {
   for (const char *name :
        {"test/unit/Tokenizer/golden/small-llama3/tokenizer.json",
         "test/unit/Tokenizer/golden/small-llama2/tokenizer.json",
+        "test/unit/Tokenizer/golden/small-wordpiece/tokenizer.json",
         "examples/bard-llama/tokenizer.json"}) {
     const std::vector<char> tables = writeTokenizerTables(
         llvm::cantFail(readTokenizerJson(repositoryFile(name), name, 1 << 20)));

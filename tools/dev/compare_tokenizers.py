@@ -8,8 +8,9 @@ Needs PyPI's tokenizers and sentencepiece, and `lqc-tokenize`:
     ninja -C build/dev lqc-tokenize
     venv/bin/python tools/dev/compare_tokenizers.py MODEL...
 
-A MODEL is a directory with a tokenizer.json, a tokenizer.model, or vocab.json and
-merges.txt (then MODEL=gpt2 or MODEL=qwen2 names the family), or a SentencePiece file.
+A MODEL is a directory with a tokenizer.json, a tokenizer.model, vocab.json and
+merges.txt (then MODEL=gpt2 or MODEL=qwen2 names the family) or a vocab.txt (then
+MODEL=bert does, if its configuration does not), or a SentencePiece file.
 Without any, the project's own. For each it prints how many lines have other ids, and
 how many have another text when decoded; the exit code is 1 if any has other ids.
 """
@@ -127,6 +128,22 @@ def gpt2(directory):
     return tokenizer
 
 
+def bert(directory):
+    """As transformers' BertTokenizerFast makes it of a vocab.txt."""
+    path = directory / "tokenizer_config.json"
+    config = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    names = {name: config.get(f"{name.lower()}_token", f"[{name}]") for name in ["UNK", "CLS", "SEP", "PAD", "MASK"]}
+    tokenizer = Tokenizer(models.WordPiece.from_file(str(directory / "vocab.txt"), unk_token=names["UNK"]))
+    tokenizer.normalizer = normalizers.BertNormalizer(
+        handle_chinese_chars=config.get("tokenize_chinese_chars", True), strip_accents=config.get("strip_accents"),
+        lowercase=config.get("do_lower_case", True))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    added = {token["content"]: AddedToken(**token) for token in config.get("added_tokens_decoder", {}).values()}
+    tokenizer.add_special_tokens([added.get(name, AddedToken(name, normalized=False)) for name in names.values()])
+    return tokenizer
+
+
 class HuggingFace:
     def __init__(self, tokenizer):
         self.tokenizer = tokenizer
@@ -161,7 +178,9 @@ def read_tokenizer_json(path):
     """`tokenizers` refuses merges with more than one space when they are strings."""
     file = json.loads(path.read_text(encoding="utf-8"))
     model = file["model"]
-    model["merges"] = [cut_merge(m, model["vocab"]) if isinstance(m, str) else m for m in model["merges"]]
+    if "merges" in model:
+        model["merges"] = [cut_merge(m, model["vocab"]) if isinstance(m, str) else m for m in model["merges"]]
+    file["truncation"] = file["padding"] = None  # about batches, not about text
     return Tokenizer.from_str(json.dumps(file, ensure_ascii=False))
 
 
@@ -170,6 +189,8 @@ def reference(directory, family):
         return HuggingFace(read_tokenizer_json(directory / "tokenizer.json"))
     if (directory / "tokenizer.model").exists():
         return SentencePiece(directory / "tokenizer.model")
+    if (directory / "vocab.txt").exists():
+        return HuggingFace(bert(directory))
     tokenizer = {"qwen2": qwen2, "gpt2": gpt2}[family](directory)
     tokenizer.add_special_tokens([AddedToken("<|endoftext|>", normalized=False, special=True)])
     return HuggingFace(tokenizer)

@@ -14,10 +14,10 @@
 #include "lqc/Import/Tokenizer/Tokenizer.h"
 #include "lqc/Runtime/Tokenizer.h"
 #include "lqc/Support/Error.h"
+#include "lqc/Support/Json.h"
 
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
-#include "llvm/Support/JSON.h"
 
 #include <iostream>
 
@@ -62,7 +62,7 @@ int main(int argc, char **argv) {
   if (!tokenizer)
     return fail(error);
   for (std::string line; std::getline(std::cin, line);) {
-    llvm::Expected<llvm::json::Value> value = llvm::json::parse(line);
+    llvm::Expected<llvm::json::Value> value = parseJson(line, "stdin");
     if (!value)
       return fail(llvm::toString(value.takeError()));
     if (!value->getAsString())

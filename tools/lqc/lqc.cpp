@@ -298,8 +298,9 @@ struct Flags {
             "as text",
             compile};
   Text tokenizer{"tokenizer", "HOW",
-                 "none: leave it out, the executable takes token ids; gpt2 or "
-                 "qwen2: the family of a vocab.json that does not tell it",
+                 "none: leave it out, the executable takes token ids; gpt2, "
+                 "qwen2 (vocab.json) or bert (vocab.txt): the family of a "
+                 "vocabulary whose configuration does not tell it",
                  compile};
   Switch stats{"stats", "print the time of each phase and the peak memory",
                compile};

@@ -25,12 +25,15 @@
 //        -> symbols                       (ByteIds: of bytes; Characters: of
 //                                          characters, unknown ones by ByteIds)
 //        -> merge symbols to tokens       (Merges)
+//        or, in place of these three,
+//        -> cut the word into its longest pieces (Words, if WordPiece)
 //        -> prefix and suffix             (Prefix, Suffix: the post-processor)
 //
 // There is one path for all kinds of tokenizers; what differs is in the tables.
 // Llama 2, for example, is the steps Prepend "\u2581" and ReplaceText " " by
 // "\u2581", Characters, and ByteIds for what is not in them; GPT-2 is one step,
-// Split by its regular expression, and ByteIds alone.
+// Split by its regular expression, and ByteIds alone. BERT is steps that
+// replace, decompose and split, and Words.
 //
 // Decoding is the tokens' pieces one behind the other, without the first
 // `leadingSpaces` spaces of a text.
@@ -45,6 +48,12 @@
 // becomes 0 1 2 0 1, then 3 2 3 (all pairs of lowest rank, left to right), then
 // 4 3. Merges may share a rank: then the leftmost goes first, whichever it is.
 // That is how SentencePiece merges, where the rank is that of the score.
+//
+// WordPiece takes the longest beginning of a word that is in Words, then the
+// longest beginning of the rest, before which it puts `continuation`, and so on
+// (Wu et al., 2016). If nothing fits, or if the word has more characters than
+// `maxWordCharacters`, the word as a whole is `unknown`. With the words un=0
+// ##aff=1 ##able=2, "unaffable" becomes 0 1 2, and "unaffected" is unknown.
 //
 // Joins makes long words short. Without a pre-tokenizer, as in Llama 2, a whole
 // text is one word. But where no merge has `a` as the last character on its
@@ -76,13 +85,18 @@ namespace lqc::runtime {
 
 inline constexpr uint64_t kTokenizerMagic =
     0x4e454b4f'5443514cULL; // "LQCTOKEN"
-inline constexpr uint32_t kTokenizerVersion = 2;
+inline constexpr uint32_t kTokenizerVersion = 3;
 
 /// How a word becomes tokens.
 enum class TokenizerModel : uint32_t {
   ByteLevelBpe = 1, ///< bytes are the first symbols (GPT-2, Llama 3, Qwen 2)
   CharacterBpe = 2, ///< characters are (Llama 2, SentencePiece)
+  WordPiece = 3,    ///< the longest pieces that are words (BERT)
 };
+
+/// Bytes of the longest entry of Words that WordPiece can look for: what a word
+/// costs grows with their square.
+inline constexpr uint32_t kMaxWordPieceBytes = 512;
 
 /// Bits of TokenizerHeader::flags.
 inline constexpr uint32_t kTokenizerIgnoreMerges = 1; ///< Words come first
@@ -113,6 +127,13 @@ struct TableRange {
 };
 static_assert(sizeof(TableRange) == 16);
 
+/// A piece of the Bytes table.
+struct TextEntry {
+  uint32_t offset;
+  uint32_t size; ///< bytes
+};
+static_assert(sizeof(TextEntry) == 8);
+
 struct TokenizerHeader {
   uint64_t magic;           ///< kTokenizerMagic
   uint32_t version;         ///< kTokenizerVersion
@@ -128,17 +149,13 @@ struct TokenizerHeader {
   uint32_t normalizerSteps; ///< entries of Steps that come before Added
   int32_t unknown;          ///< for a symbol without token; -1: it is dropped
   uint32_t leadingSpaces;   ///< that decoding drops at the beginning of a text
+  TextEntry continuation;   ///< WordPiece: before what continues a word
+  uint32_t longestWord;     ///< WordPiece: bytes of the longest of Words
+  uint32_t maxWordCharacters; ///< WordPiece: a longer word is unknown
   TableRange tables[uint32_t(TokenizerTable::Count)];
 };
 static_assert(sizeof(TokenizerHeader) ==
-              64 + 16 * uint32_t(TokenizerTable::Count));
-
-/// A piece of the Bytes table.
-struct TextEntry {
-  uint32_t offset;
-  uint32_t size; ///< bytes
-};
-static_assert(sizeof(TextEntry) == 8);
+              80 + 16 * uint32_t(TokenizerTable::Count));
 
 /// `left right` becomes `merged`; the lowest rank goes first.
 struct MergeEntry {
@@ -269,6 +286,8 @@ std::string applySteps(std::span<const TextStep> steps, std::string_view text);
 class AddedTokenMatcher;
 class TextSteps;
 struct BytePairTables;
+struct WordTable;
+struct WordPieceTables;
 
 /// A tokenizer over a blob of tables. Immutable: threads may share one.
 class Tokenizer {
@@ -317,8 +336,9 @@ private:
   std::optional<std::string_view> text(TextEntry entry) const;
   template <typename T>
   bool bindTable(TokenizerTable which, std::span<const T> &table) const;
-  int32_t findWord(std::string_view word) const;
+  WordTable wordTable() const;
   BytePairTables bytePairTables() const;
+  WordPieceTables wordPieceTables() const;
 
   const TokenizerHeader *header = nullptr;
   std::span<const char> bytes;

@@ -42,6 +42,12 @@ static void buildLeakyRelu(NodeBuilder &n) {
 static void buildPRelu(NodeBuilder &n) {
   Tensor a = n.input(0), slope = n.input(1);
   n.requireSame(a, slope);
+  // Before opset 7 there is one for each channel.
+  if (n.version() < 7 && slope.rank() == 1 && a.rank() > 2) {
+    SmallVector<int64_t> axes =
+        llvm::to_vector(llvm::seq<int64_t>(1, a.rank() - 1));
+    slope = n.unsqueeze(slope, axes);
+  }
   n.set(0, n.map({a, slope}, a.element, [](const Arith &f, Numbers x) {
     return f.select(f.less(x[0], f.constant(0)), f.mul(x[1], x[0]), x[0]);
   }));

@@ -222,7 +222,7 @@ ArrayRef<OnnxOp> lqc::controlOps() {
        1,
        buildIf,
        "branches give tensors of one rank"},
-      {"Loop", {1, 11, 13, 16, 19, 21, 23}, 0, kAnyNumber, buildLoop},
+      {"Loop", {1, 11, 13, 16, 19, 21, 23}, 0, kAnyNumber, ::buildLoop},
       {"Scan", {9, 11, 16, 19, 21, 23}, 1, kAnyNumber, buildScan},
   };
   return kOps;

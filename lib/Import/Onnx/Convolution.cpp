@@ -205,7 +205,7 @@ static Value namedConvolution(NodeBuilder &n, const Tensor &input,
   Attribute dilations = b.getI64VectorAttr(window.dilations);
   ValueRange none;
   SmallVector<Value> operands = {input.value, weights.value};
-  TypeRange types = init.getType();
+  SmallVector<Type> types = {init.getType()};
   switch (window.rank()) {
   case 1:
     return linalg::Conv1DNcwFcwOp::create(b, n.loc(), types, operands, init,

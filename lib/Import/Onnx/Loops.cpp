@@ -272,9 +272,8 @@ LoopResult LoopBuilder::run() {
 }
 
 LoopResult
-lqc::runLoop(NodeBuilder &n, Size limit, Value goesOn,
-               ArrayRef<Tensor> carried,
-               llvm::function_ref<Iteration(Size, ArrayRef<Tensor>)> body) {
+lqc::runLoop(NodeBuilder &n, Size limit, Value goesOn, ArrayRef<Tensor> carried,
+             llvm::function_ref<Iteration(Size, ArrayRef<Tensor>)> body) {
   return LoopBuilder{n, limit, goesOn, SmallVector<Tensor>(carried), body}
       .run();
 }

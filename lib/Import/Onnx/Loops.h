@@ -37,8 +37,8 @@ struct LoopResult {
 /// several times.
 LoopResult
 runLoop(NodeBuilder &n, Size limit, mlir::Value goesOn,
-          llvm::ArrayRef<Tensor> carried,
-          llvm::function_ref<Iteration(Size, llvm::ArrayRef<Tensor>)> body);
+        llvm::ArrayRef<Tensor> carried,
+        llvm::function_ref<Iteration(Size, llvm::ArrayRef<Tensor>)> body);
 
 /// What two branches give, as one tensor: builds an scf.if.
 llvm::SmallVector<Tensor>

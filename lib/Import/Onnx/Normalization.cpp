@@ -117,27 +117,54 @@ static Normalized normalize(NodeBuilder &n, const Tensor &a,
   return {n.mul(centered, inverse), mean, inverse};
 }
 
+static SmallVector<int64_t> axesFrom(int64_t first, int64_t rank) {
+  return llvm::to_vector(llvm::seq<int64_t>(first, std::max(first, rank)));
+}
+
+/// Mean and variance of each channel of a batch.
+static std::pair<Tensor, Tensor> batchStatistics(NodeBuilder &n,
+                                                 const Tensor &a) {
+  SmallVector<int64_t> axes = axesFrom(2, a.rank());
+  axes.insert(axes.begin(), 0);
+  Tensor mean = n.mean(a, axes, /*keep=*/true);
+  Tensor centered = n.sub(a, mean);
+  Tensor variance = n.mean(n.mul(centered, centered), axes, /*keep=*/true);
+  return {n.reshape(mean, a.dims[1]), n.reshape(variance, a.dims[1])};
+}
+
+/// With training_mode the statistics are those of the batch, and outputs 1 and
+/// 2 are what runs along.
 static void buildBatchNormalization(NodeBuilder &n) {
   Tensor a = n.input(0);
   n.requireFloat(a);
   n.require(a.rank() >= 2, "the input must have channels");
-  n.require(!n.integer("training_mode", 0) && !n.wants(1),
-            "training is not supported");
+  bool isTraining = n.integer("training_mode", 0);
+  n.require(isTraining || !n.wants(1), "outputs 1 and 2 need training_mode");
   if (n.failed())
     return;
   Tensor values[4];
   for (unsigned i = 0; i < 4; ++i)
-    values[i] = channels(n, n.cast(n.input(i + 1), a.element), a.rank());
+    values[i] = n.cast(n.input(i + 1), a.element);
+  if (isTraining) {
+    auto current = batchStatistics(n, a);
+    Tensor momentum = n.scalar(n.real("momentum", 0.9), a.element);
+    Tensor rest = n.scalar(1 - n.real("momentum", 0.9), a.element);
+    auto run = [&](const Tensor &before, const Tensor &now) {
+      return n.add(n.mul(before, momentum), n.mul(now, rest));
+    };
+    n.set(1, run(values[2], current.first));
+    n.set(2, run(values[3], current.second));
+    values[2] = current.first;
+    values[3] = current.second;
+  }
+  for (Tensor &value : values)
+    value = channels(n, value, a.rank());
   auto [scale, bias, mean, variance] = values;
   // What depends on channels alone is computed once a channel.
   Tensor deviation =
       squareRoot(n, plusEpsilon(n, variance, n.real("epsilon", 1e-5)));
   Tensor factor = n.div(scale, deviation);
   n.set(0, n.add(n.mul(n.sub(a, mean), factor), bias));
-}
-
-static SmallVector<int64_t> axesFrom(int64_t first, int64_t rank) {
-  return llvm::to_vector(llvm::seq<int64_t>(first, std::max(first, rank)));
 }
 
 static void buildInstanceNormalization(NodeBuilder &n) {
@@ -309,12 +336,7 @@ ArrayRef<OnnxOp> lqc::normalizationOps() {
       {"Softmax", {1, 11, 13}, 1, 1, buildAlong<softmax>},
       {"LogSoftmax", {1, 11, 13}, 1, 1, buildAlong<logSoftmax>},
       {"Hardmax", {1, 11, 13}, 1, 1, buildAlong<hardmax>},
-      {"BatchNormalization",
-       {6, 7, 9, 14, 15},
-       5,
-       5,
-       buildBatchNormalization,
-       "no training"},
+      {"BatchNormalization", {6, 7, 9, 14, 15}, 5, 5, buildBatchNormalization},
       {"InstanceNormalization", {6, 22}, 3, 3, buildInstanceNormalization},
       {"LayerNormalization", {17}, 2, 3, buildLayerNormalization},
       {"RMSNormalization", {23}, 2, 2, buildRmsNormalization},

@@ -17,6 +17,7 @@ llvm::ArrayRef<llvm::ArrayRef<OnnxOp>> lqc::onnxOps() {
       indexingOps(),     selectionOps(),   reductionOps(),  normalizationOps(),
       productOps(),      convolutionOps(), poolOps(),       resizeOps(),
       quantizationOps(), controlOps(),     recurrentOps(),  lossOps(),
+      detectionOps(),    signalOps(),      attentionOps(),
   };
   return kFamilies;
 }

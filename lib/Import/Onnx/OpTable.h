@@ -56,7 +56,9 @@ llvm::ArrayRef<OnnxOp> quantizationOps();
 llvm::ArrayRef<OnnxOp> controlOps();
 llvm::ArrayRef<OnnxOp> recurrentOps();
 llvm::ArrayRef<OnnxOp> lossOps();
+llvm::ArrayRef<OnnxOp> detectionOps();
 llvm::ArrayRef<OnnxOp> signalOps();
+llvm::ArrayRef<OnnxOp> attentionOps();
 
 } // namespace lqc
 

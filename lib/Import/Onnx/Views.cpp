@@ -195,10 +195,18 @@ Tensor NodeBuilder::transpose(const Tensor &given,
 }
 
 Tensor NodeBuilder::slice(const Tensor &given, ArrayRef<Size> offsets,
-                          ArrayRef<Size> dims, ArrayRef<Size> strides) {
+                          ArrayRef<Size> wanted, ArrayRef<Size> strides) {
+  // There is nothing to take of nothing.
+  Sizes dims(wanted);
+  for (auto [size, own] : llvm::zip(dims, given.dims))
+    if (knownSize(own) == 0)
+      size = sizes().constant(0);
   typeOf(given.element, dims);
   if (failed())
     return given;
+  // Offsets behind the last element are fine for nothing at all.
+  if (llvm::any_of(dims, [](Size size) { return knownSize(size) == 0; }))
+    return make(empty(given.element, dims), given.element, dims);
   Tensor tensor = built(given);
   Sizes ones(dims.size(), sizes().constant(1));
   Value value = tensor::ExtractSliceOp::create(

@@ -59,6 +59,8 @@ struct TokenizerDescription {
   std::vector<uint32_t> charsmap; ///< of a Charsmap step
   bool ignoreMerges = false;
   bool fuseUnknown = false;
+  std::string continuation;       ///< WordPiece: before what continues a word
+  uint32_t maxWordCharacters = 0; ///< WordPiece: a longer word is unknown
   std::optional<int32_t> unknown;
   uint32_t leadingSpaces = 0; ///< that decoding drops
   std::optional<int32_t> bos;
@@ -80,6 +82,12 @@ readSentencePiece(llvm::ArrayRef<char> bytes, llvm::StringRef path,
 llvm::Expected<TokenizerDescription>
 readVocabularyFiles(llvm::StringRef directory, llvm::StringRef family,
                     int64_t vocabularySize);
+
+/// Reads vocab.txt of `directory`, a vocabulary of WordPiece. `family` as
+/// above.
+llvm::Expected<TokenizerDescription>
+readWordPieceFile(llvm::StringRef directory, llvm::StringRef family,
+                  int64_t vocabularySize);
 
 /// Lays the tables out (lqc/Runtime/Tokenizer.h).
 std::vector<char> writeTokenizerTables(const TokenizerDescription &description);

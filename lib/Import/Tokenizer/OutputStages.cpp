@@ -82,13 +82,53 @@ Error OutputStageReader::readTemplate(const Object &processor,
   if (sequences != 1)
     return fields.fail(field + ".single",
                        "must hold one Sequence, got: " + Twine(sequences));
-  // A later processor works on what an earlier one made.
+  return addEnds(before, behind, field);
+}
+
+/// A later processor works on what an earlier one made.
+Error OutputStageReader::addEnds(llvm::ArrayRef<int32_t> before,
+                                 llvm::ArrayRef<int32_t> behind,
+                                 const std::string &field) {
   result.prefix.insert(result.prefix.begin(), before.begin(), before.end());
   result.suffix.insert(result.suffix.end(), behind.begin(), behind.end());
   if (std::max(result.prefix.size(), result.suffix.size()) > kMaxTemplateTokens)
     return fields.fail(field, "more than " + Twine(kMaxTemplateTokens) +
                                   " tokens are not supported");
   return Error::success();
+}
+
+/// A token with its id: ["[CLS]", 101].
+Error OutputStageReader::readEnd(const Value *value, const std::string &field,
+                                 const VocabularyBuilder &vocabulary,
+                                 std::vector<int32_t> &ids) {
+  const Array *pair = value ? value->getAsArray() : nullptr;
+  if (!pair || pair->size() != 2 || !(*pair)[0].getAsString())
+    return fields.failGot(field, "must be a token and its id", value);
+  int32_t id = 0;
+  if (Error error = vocabulary.readId(&(*pair)[1], field + "[1]", id))
+    return error;
+  if (!vocabulary.hasToken(id))
+    return fields.failGot(field + "[1]", "must be a token's id", &(*pair)[1]);
+  ids.push_back(id);
+  return Error::success();
+}
+
+/// BertProcessing, and RobertaProcessing, whose flags are about offsets.
+Error OutputStageReader::readEnds(const Object &processor,
+                                  const std::string &field,
+                                  const VocabularyBuilder &vocabulary) {
+  if (Error error = fields.checkKeys(
+          processor, field,
+          {"type", "sep", "cls", "trim_offsets", "add_prefix_space"}))
+    return error;
+  std::vector<int32_t> before, behind;
+  if (Error error =
+          readEnd(processor.get("cls"), field + ".cls", vocabulary, before))
+    return error;
+  if (Error error =
+          readEnd(processor.get("sep"), field + ".sep", vocabulary, behind))
+    return error;
+  return addEnds(before, behind, field);
 }
 
 Error OutputStageReader::readPostProcessor(
@@ -104,9 +144,12 @@ Error OutputStageReader::readPostProcessor(
     return Error::success();
   if (type == "TemplateProcessing")
     return readTemplate(*processor, field, vocabulary);
+  if (type == "BertProcessing" || type == "RobertaProcessing")
+    return readEnds(*processor, field, vocabulary);
   if (type != "Sequence")
     return fields.failGot(field + ".type",
-                          "must be ByteLevel, TemplateProcessing or Sequence",
+                          "must be ByteLevel, TemplateProcessing, "
+                          "BertProcessing, RobertaProcessing or Sequence",
                           processor->get("type"));
   const Array *list;
   if (Error error = fields.asArray(processor->get("processors"),
@@ -144,6 +187,24 @@ Error OutputStageReader::readDecoderReplace(const Object &decoder,
     return fields.fail(field, "Replace must come before ByteFallback and Fuse");
   decoding.replacements.emplace_back(from->str(), to.str());
   return Error::success();
+}
+
+Error OutputStageReader::readDecoderWordPiece(const Object &decoder,
+                                              const std::string &field,
+                                              TokenDecoding &decoding) {
+  if (Error error =
+          fields.checkKeys(decoder, field, {"type", "prefix", "cleanup"}))
+    return error;
+  StringRef prefix;
+  if (Error error =
+          fields.asString(decoder.get("prefix"), field + ".prefix", prefix))
+    return error;
+  if (isInSequence)
+    return fields.fail(field, "WordPiece must be the only decoder");
+  decoding.continuation = prefix.str();
+  decoding.cleansUp = true;
+  result.leadingSpaces = 1;
+  return fields.readFlag(decoder, "cleanup", field, decoding.cleansUp);
 }
 
 /// Spaces at the beginning of the whole text: behind Fuse.
@@ -190,6 +251,8 @@ Error OutputStageReader::readDecoder(const Value *value,
     return readDecoderReplace(*decoder, field, decoding);
   if (type == "Strip")
     return readDecoderStrip(*decoder, field);
+  if (type == "WordPiece")
+    return readDecoderWordPiece(*decoder, field, decoding);
   if (type == "Metaspace") {
     StringRef replacement = decoder->getString("replacement").value_or("");
     if (replacement.empty())
@@ -205,12 +268,13 @@ Error OutputStageReader::readDecoder(const Value *value,
   if (type != "Sequence")
     return fields.failGot(field + ".type",
                           "must be ByteLevel, Metaspace, Replace, "
-                          "ByteFallback, Fuse, Strip or Sequence",
+                          "ByteFallback, Fuse, Strip, WordPiece or Sequence",
                           decoder->get("type"));
   const Array *list;
   if (Error error =
           fields.asArray(decoder->get("decoders"), field + ".decoders", list))
     return error;
+  isInSequence = true;
   for (size_t i = 0; i < list->size(); ++i)
     if (Error error = readDecoder(
             &(*list)[i], field + ".decoders[" + std::to_string(i) + "]",

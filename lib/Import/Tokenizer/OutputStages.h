@@ -34,6 +34,17 @@ private:
                                 const std::string &field,
                                 const VocabularyBuilder &vocabulary,
                                 std::vector<int32_t> &ids);
+  llvm::Error readEnds(const llvm::json::Object &processor,
+                       const std::string &field,
+                       const VocabularyBuilder &vocabulary);
+  llvm::Error readEnd(const llvm::json::Value *value, const std::string &field,
+                      const VocabularyBuilder &vocabulary,
+                      std::vector<int32_t> &ids);
+  llvm::Error addEnds(llvm::ArrayRef<int32_t> before,
+                      llvm::ArrayRef<int32_t> behind, const std::string &field);
+  llvm::Error readDecoderWordPiece(const llvm::json::Object &decoder,
+                                   const std::string &field,
+                                   TokenDecoding &decoding);
   llvm::Error readDecoderReplace(const llvm::json::Object &decoder,
                                  const std::string &field,
                                  TokenDecoding &decoding);
@@ -42,7 +53,8 @@ private:
 
   const JsonFields &fields;
   TokenizerDescription &result;
-  bool isFused = false; ///< a decoder has made one text of the tokens
+  bool isFused = false;      ///< a decoder has made one text of the tokens
+  bool isInSequence = false; ///< a decoder is one of several
 };
 
 } // namespace lqc

@@ -111,20 +111,34 @@ static void appendMerges(BlobWriter &writer,
   writer.append<MergeEntry>(TokenizerTable::Merges, table);
 }
 
-/// Whole words are looked up only by tokenizers that ignore merges for them.
+/// Where the word of `piece` stands: mostly at the end of its text.
+static TextEntry placeOfWord(BlobWriter &writer,
+                             const TokenizerDescription::Piece &piece,
+                             TextEntry text) {
+  if (!llvm::StringRef(piece.text).ends_with(piece.word))
+    return writer.addText(piece.word);
+  uint32_t size = uint32_t(piece.word.size());
+  return {text.offset + text.size - size, size};
+}
+
+/// Whole words are looked up only by tokenizers that ignore merges for them, or
+/// that have none.
 static void appendWords(BlobWriter &writer,
                         const TokenizerDescription &description,
                         llvm::ArrayRef<TextEntry> texts) {
   std::vector<int32_t> ids;
-  if (description.ignoreMerges)
+  if (description.ignoreMerges ||
+      description.model == TokenizerModel::WordPiece)
     for (size_t id = 0; id < description.pieces.size(); ++id)
       if (description.pieces[id].isWord)
         ids.push_back(int32_t(id));
   std::vector<WordEntry> table(hashPlaces(ids.size()), WordEntry{{0, 0}, -1});
   for (int32_t id : ids) {
     const TokenizerDescription::Piece &piece = description.pieces[id];
-    TextEntry text =
-        piece.word == piece.text ? texts[id] : writer.addText(piece.word);
+    TextEntry text = placeOfWord(writer, piece, texts[id]);
+    if (description.model == TokenizerModel::WordPiece)
+      writer.header.longestWord =
+          std::max(writer.header.longestWord, text.size);
     insertHashed(table, wordHash(piece.word), WordEntry{text, id},
                  writer.header.wordProbes,
                  [](const WordEntry &entry) { return entry.id < 0; });
@@ -242,6 +256,8 @@ lqc::writeTokenizerTables(const TokenizerDescription &description) {
   writer.header.bos = description.bos.value_or(-1);
   writer.header.unknown = description.unknown.value_or(-1);
   writer.header.leadingSpaces = description.leadingSpaces;
+  writer.header.continuation = writer.addText(description.continuation);
+  writer.header.maxWordCharacters = description.maxWordCharacters;
 
   std::vector<TextEntry> texts = appendPieces(writer, description);
   writer.append<int32_t>(TokenizerTable::ByteIds, description.byteIds);

@@ -7,6 +7,7 @@
 
 #include "lib/Import/Tokenizer/TextStages.h"
 
+#include "lib/Import/Tokenizer/BertStages.h"
 #include "lqc/Support/Error.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -37,6 +38,16 @@ Error TextStageReader::addStep(std::vector<Step> &steps, Step step,
     return fields.fail(field, "must put in at most " + Twine(kMaxContent) +
                                   " bytes, got: " + Twine(step.content.size()));
   steps.push_back(std::move(step));
+  return Error::success();
+}
+
+Error TextStageReader::addSteps(std::vector<Step> &steps,
+                                std::vector<Step> more,
+                                const Twine &fieldName) {
+  std::string field = fieldName.str();
+  for (Step &step : more)
+    if (Error error = addStep(steps, std::move(step), field))
+      return error;
   return Error::success();
 }
 
@@ -147,7 +158,8 @@ Error TextStageReader::readChange(StringRef type, const Object &step,
   if (found == std::end(kKinds))
     return fields.failGot(field + ".type",
                           "must be NFC, NFD, NFKC, NFKD, Lowercase, "
-                          "StripAccents, Strip, Prepend, Replace or Sequence",
+                          "StripAccents, Strip, Prepend, Replace, "
+                          "BertNormalizer or Sequence",
                           step.get("type"));
   Step change = {found->second};
   llvm::SmallVector<StringRef> keys = {"type"};
@@ -174,6 +186,27 @@ Error TextStageReader::readChange(StringRef type, const Object &step,
   return addStep(result.normalizer, std::move(change), field);
 }
 
+Error TextStageReader::readBertNormalizer(const Object &step,
+                                          const std::string &field) {
+  if (Error error =
+          fields.checkKeys(step, field,
+                           {"type", "clean_text", "handle_chinese_chars",
+                            "strip_accents", "lowercase"}))
+    return error;
+  BertNormalizer options;
+  for (auto [key, flag] :
+       {std::pair("clean_text", &options.cleanText),
+        std::pair("handle_chinese_chars", &options.spaceIdeographs),
+        std::pair("lowercase", &options.lowercase)})
+    if (Error error = fields.readFlag(step, key, field, *flag))
+      return error;
+  options.stripAccents = options.lowercase;
+  if (Error error =
+          fields.readFlag(step, "strip_accents", field, options.stripAccents))
+    return error;
+  return addSteps(result.normalizer, bertNormalizerSteps(options), field);
+}
+
 Error TextStageReader::readNormalizer(const Value *value,
                                       const std::string &field) {
   if (isNull(value))
@@ -184,6 +217,8 @@ Error TextStageReader::readNormalizer(const Value *value,
   StringRef type = step->getString("type").value_or("");
   if (type == "Replace")
     return readReplace(*step, field);
+  if (type == "BertNormalizer")
+    return readBertNormalizer(*step, field);
   if (type == "Sequence")
     return readSequence(*step, "normalizers", field,
                         &TextStageReader::readNormalizer);
@@ -314,8 +349,6 @@ Error TextStageReader::readSplit(const Object &step, const std::string &field) {
 /// Pre-tokenizers that are a split by a fixed class of characters.
 Error TextStageReader::readSimpleSplit(StringRef type, const Object &step,
                                        const std::string &field) {
-  // Rust's is_ascii_punctuation, or a category P.
-  static constexpr StringRef kPunctuation = R"([\p{P}$+<=>^`|~])";
   if (type == "WhitespaceSplit") {
     if (Error error = fields.checkKeys(step, field, {"type"}))
       return error;
@@ -371,12 +404,17 @@ Error TextStageReader::readPreTokenizer(const Value *value,
   if (type == "Digits" || type == "Punctuation" || type == "WhitespaceSplit" ||
       type == "CharDelimiterSplit")
     return readSimpleSplit(type, *step, field);
+  if (type == "BertPreTokenizer") {
+    if (Error error = fields.checkKeys(*step, field, {"type"}))
+      return error;
+    return addSteps(result.preTokenizer, bertPreTokenizerSteps(), field);
+  }
   if (type == "Sequence")
     return readSequence(*step, "pretokenizers", field,
                         &TextStageReader::readPreTokenizer);
   return fields.failGot(field + ".type",
                         "must be ByteLevel, Metaspace, Split, Digits, "
-                        "Punctuation, WhitespaceSplit, CharDelimiterSplit or "
-                        "Sequence",
+                        "Punctuation, WhitespaceSplit, CharDelimiterSplit, "
+                        "BertPreTokenizer or Sequence",
                         step->get("type"));
 }

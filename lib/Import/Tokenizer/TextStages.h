@@ -34,6 +34,8 @@ private:
                          const std::string &field);
   llvm::Error readReplace(const llvm::json::Object &step,
                           const std::string &field);
+  llvm::Error readBertNormalizer(const llvm::json::Object &step,
+                                 const std::string &field);
   llvm::Error readByteLevel(const llvm::json::Object &step,
                             const std::string &field);
   llvm::Error readMetaspace(const llvm::json::Object &step,
@@ -58,6 +60,8 @@ private:
                           bool &isText);
   llvm::Error addStep(std::vector<Step> &steps, Step step,
                       const llvm::Twine &field);
+  llvm::Error addSteps(std::vector<Step> &steps, std::vector<Step> more,
+                       const llvm::Twine &field);
   llvm::Error addSplit(runtime::TextStepKind kind, llvm::StringRef regex,
                        bool invert, const llvm::Twine &field);
 

@@ -59,6 +59,8 @@ lqc::tokenizerFiles(llvm::StringRef modelDirectory) {
   if (has("vocab.json") && has("merges.txt"))
     return {"vocab.json", "merges.txt", "tokenizer_config.json",
             "added_tokens.json"};
+  if (has("vocab.txt"))
+    return {"vocab.txt", "tokenizer_config.json", "added_tokens.json"};
   return {};
 }
 
@@ -67,10 +69,12 @@ readTokenizer(llvm::StringRef directory, llvm::StringRef name,
               int64_t vocabularySize, llvm::StringRef family) {
   if (name == "vocab.json")
     return readVocabularyFiles(directory, family, vocabularySize);
+  if (name == "vocab.txt")
+    return readWordPieceFile(directory, family, vocabularySize);
   std::string path = pathIn(directory, name);
   if (!family.empty())
-    return makeError("{0}: --tokenizer={1} is for vocab.json and merges.txt",
-                     path, family);
+    return makeError("{0}: --tokenizer={1} is for {2}", path, family,
+                     filesOfTokenizerFamily(family));
   llvm::Expected<MappedFile> file = MappedFile::open(path);
   if (!file)
     return file.takeError();

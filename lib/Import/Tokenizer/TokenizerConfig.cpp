@@ -120,6 +120,12 @@ static StringRef contentOf(const Value *token) {
   return (token ? token->getAsString() : std::nullopt).value_or("");
 }
 
+StringRef TokenizerConfig::tokenNamed(StringRef key,
+                                      StringRef otherwise) const {
+  const Value *token = config.get(key);
+  return isNull(token) ? otherwise : contentOf(token);
+}
+
 Error TokenizerConfig::addEnd(const VocabularyBuilder &vocabulary,
                               StringRef name, int32_t id, bool adds,
                               std::vector<int32_t> &ids) const {

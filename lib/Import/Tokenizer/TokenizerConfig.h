@@ -22,6 +22,14 @@ public:
   /// `tokenizer_class`, "" if there is none.
   llvm::StringRef tokenizerClass() const;
 
+  /// tokenizer_config.json itself, and who reads its fields.
+  const llvm::json::Object &object() const { return config; }
+  const JsonFields &fields() const { return configFields; }
+
+  /// The token that the field `key` names, `otherwise` if it names none.
+  llvm::StringRef tokenNamed(llvm::StringRef key,
+                             llvm::StringRef otherwise) const;
+
   /// Adds the tokens of added_tokens_decoder, then those of added_tokens.json
   /// that are not among them. `raw`: they are found before normalization,
   /// whatever the file says.

@@ -37,9 +37,12 @@ public:
 
 private:
   Error readFile(const Object &root);
-  Error readModel(const Object &model);
+  Error readModelType(const Object &model, bool &isWordPiece);
+  Error readBpe(const Object &model);
+  Error readWordPiece(const Object &model);
   Error checkModelKeys(const Object &model);
   Error readUnknown(const Object &model);
+  Error readUnknownToken(const Object &model);
   size_t findCut(StringRef text) const;
   Error readMerge(const Value &merge, const Twine &field, int32_t rank);
   Error readMerges(const Array &merges);
@@ -132,15 +135,20 @@ Error TokenizerJsonReader::readUnknown(const Object &model) {
   if (Error error =
           fields.readFlag(model, "fuse_unk", "model", result.fuseUnknown))
     return error;
-  const Value *unknown = model.get("unk_token");
+  bool hasUnknown = !isNull(model.get("unk_token"));
   if (result.model == runtime::TokenizerModel::ByteLevelBpe)
-    return vocabulary.findByteLevelIds(fallback || !isNull(unknown),
-                                       "model.vocab");
+    return vocabulary.findByteLevelIds(fallback || hasUnknown, "model.vocab");
   if (fallback)
     vocabulary.findByteFallbackIds();
-  if (isNull(unknown))
-    return Error::success();
-  int32_t id = vocabulary.find(unknown->getAsString().value_or(""));
+  return hasUnknown ? readUnknownToken(model) : Error::success();
+}
+
+Error TokenizerJsonReader::readUnknownToken(const Object &model) {
+  const Value *unknown = model.get("unk_token");
+  if (!unknown || !unknown->getAsString())
+    return fields.failGot("model.unk_token", "must be a token of model.vocab",
+                          unknown);
+  int32_t id = vocabulary.find(*unknown->getAsString());
   if (id < 0)
     return fields.failGot("model.unk_token", "must be a token of model.vocab",
                           unknown);
@@ -148,7 +156,7 @@ Error TokenizerJsonReader::readUnknown(const Object &model) {
   return Error::success();
 }
 
-Error TokenizerJsonReader::readModel(const Object &model) {
+Error TokenizerJsonReader::readBpe(const Object &model) {
   if (Error error = checkModelKeys(model))
     return error;
   if (Error error =
@@ -167,19 +175,58 @@ Error TokenizerJsonReader::readModel(const Object &model) {
   return readMerges(*merges);
 }
 
+Error TokenizerJsonReader::readWordPiece(const Object &model) {
+  if (Error error =
+          fields.checkKeys(model, "model",
+                           {"type", "unk_token", "continuing_subword_prefix",
+                            "max_input_chars_per_word", "vocab"}))
+    return error;
+  StringRef continuation;
+  if (Error error =
+          fields.asString(model.get("continuing_subword_prefix"),
+                          "model.continuing_subword_prefix", continuation))
+    return error;
+  result.continuation = continuation.str();
+  const Value *longest = model.get("max_input_chars_per_word");
+  std::optional<int64_t> count =
+      longest ? longest->getAsInteger() : std::nullopt;
+  if (!count || *count < 0)
+    return fields.failGot("model.max_input_chars_per_word",
+                          "must be a number of characters", longest);
+  // No text has more.
+  result.maxWordCharacters = uint32_t(std::min<int64_t>(*count, UINT32_MAX));
+  const Object *words;
+  if (Error error = fields.asObject(model.get("vocab"), "model.vocab", words))
+    return error;
+  if (Error error = vocabulary.readWords(*words, "model.vocab"))
+    return error;
+  return readUnknownToken(model);
+}
+
 //===----------------------------------------------------------------------===//
 // The file
 //===----------------------------------------------------------------------===//
+
+/// Files of 2019 and 2020 have no type; only WordPiece limits words, only BPE
+/// has merges.
+Error TokenizerJsonReader::readModelType(const Object &model,
+                                         bool &isWordPiece) {
+  const Value *type = model.get("type");
+  isWordPiece = type ? type->getAsString() == StringRef("WordPiece")
+                     : model.get("max_input_chars_per_word") != nullptr;
+  if (type && !isWordPiece && type->getAsString() != StringRef("BPE"))
+    return fields.failGot("model.type", "must be 'BPE' or 'WordPiece'", type);
+  return Error::success();
+}
 
 Error TokenizerJsonReader::readFile(const Object &root) {
   const Object *model;
   if (Error error = fields.asObject(root.get("model"), "model", model))
     return error;
-  // First what says which kind of tokenizer this is. Files of 2019 and 2020
-  // have no type; only BPE has merges.
-  const Value *type = model->get("type");
-  if (type && type->getAsString() != StringRef("BPE"))
-    return fields.failGot("model.type", "must be 'BPE'", type);
+  // First what says which kind of tokenizer this is.
+  bool isWordPiece = false;
+  if (Error error = readModelType(*model, isWordPiece))
+    return error;
   TextStageReader text(fields, result);
   OutputStageReader output(fields, result);
   TokenDecoding decoding;
@@ -194,9 +241,12 @@ Error TokenizerJsonReader::readFile(const Object &root) {
   if (text.isByteLevel() != decoding.byteLevel)
     return fields.fail("decoder", "must be ByteLevel if and only if the "
                                   "pre-tokenizer is");
-  result.model = text.isByteLevel() ? runtime::TokenizerModel::ByteLevelBpe
-                                    : runtime::TokenizerModel::CharacterBpe;
-  if (Error error = readModel(*model))
+  if (text.isByteLevel() && isWordPiece)
+    return fields.fail("pre_tokenizer", "ByteLevel needs a BPE model");
+  result.model = isWordPiece          ? runtime::TokenizerModel::WordPiece
+                 : text.isByteLevel() ? runtime::TokenizerModel::ByteLevelBpe
+                                      : runtime::TokenizerModel::CharacterBpe;
+  if (Error error = isWordPiece ? readWordPiece(*model) : readBpe(*model))
     return error;
   if (Error error =
           vocabulary.readAddedTokens(root.get("added_tokens"), "added_tokens"))

@@ -101,6 +101,11 @@ Error VocabularyBuilder::addWord(StringRef name, int32_t id,
   if (Error error = addName(name, id, field))
     return error;
   TokenizerDescription::Piece &piece = result.pieces[id];
+  if (result.model == runtime::TokenizerModel::WordPiece &&
+      name.size() > runtime::kMaxWordPieceBytes)
+    return fields->fail(field, "a token must be at most " +
+                                   Twine(runtime::kMaxWordPieceBytes) +
+                                   " bytes, got: " + Twine(name.size()));
   if (result.model != runtime::TokenizerModel::ByteLevelBpe) {
     piece.word = piece.name;
     piece.isWord = !name.empty();
@@ -258,12 +263,32 @@ Error VocabularyBuilder::readAddedTokens(const Value *list,
 // The end
 //===----------------------------------------------------------------------===//
 
+/// As the WordPiece decoder of `tokenizers` has it (decoders/wordpiece.rs),
+/// each token for itself. There a token that continues a word keeps its prefix
+/// where a text begins; no encoded text begins so.
+static std::string wordPieceText(StringRef name,
+                                 const TokenDecoding &decoding) {
+  static constexpr std::pair<StringRef, StringRef> kCleanUp[] = {
+      {" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
+      {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},  {" do not", " don't"},
+      {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+  std::string text = name.consume_front(*decoding.continuation)
+                         ? name.str()
+                         : " " + name.str();
+  if (decoding.cleansUp)
+    for (auto [from, to] : kCleanUp)
+      text = llvm::join(llvm::split(text, from), to);
+  return text;
+}
+
 static std::string textOf(StringRef name, const TokenDecoding &decoding) {
   if (decoding.byteLevel)
     return decodeByteLevel(name).value_or(name.str());
   if (std::optional<unsigned char> byte = byteOfName(name))
     if (decoding.byteFallback)
       return std::string(1, char(*byte));
+  if (decoding.continuation)
+    return wordPieceText(name, decoding);
   std::string text = name.str();
   for (const auto &[from, to] : decoding.replacements)
     text = llvm::join(llvm::split(text, from), to);
@@ -272,7 +297,8 @@ static std::string textOf(StringRef name, const TokenDecoding &decoding) {
 
 void VocabularyBuilder::finish(const TokenDecoding &decoding) {
   for (TokenizerDescription::Piece &piece : result.pieces)
-    piece.text = textOf(piece.name, decoding);
+    if (!piece.name.empty()) // there is such a token
+      piece.text = textOf(piece.name, decoding);
   std::vector<runtime::TextStep> steps;
   for (const TokenizerDescription::Step &step : result.normalizer)
     steps.push_back({step.kind, step.flags, step.pattern, step.content});

@@ -20,6 +20,10 @@ struct TokenDecoding {
   bool byteLevel = false; ///< GPT-2's alphabet
   std::vector<std::pair<std::string, std::string>> replacements;
   bool byteFallback = false; ///< <0x0A> is a byte
+  /// WordPiece: a token with this before it continues a word, others begin one
+  /// behind a space.
+  std::optional<std::string> continuation;
+  bool cleansUp = false; ///< WordPiece: no space before a full stop and so on
 };
 
 /// Fills the tokens of a description, whatever file they come from.

@@ -5,97 +5,17 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "lib/Import/Tokenizer/Families.h"
 #include "lib/Import/Tokenizer/TextStages.h"
-#include "lib/Import/Tokenizer/TokenizerConfig.h"
 
-#include "lqc/Import/Tokenizer/Tokenizer.h"
 #include "lqc/Support/Error.h"
 #include "lqc/Support/MappedFile.h"
-#include "llvm/ADT/StringExtras.h"
 
 using namespace lqc;
 using llvm::Error;
-using llvm::StringLiteral;
 using llvm::StringRef;
-using llvm::Twine;
 using llvm::json::Object;
 using runtime::TextStepKind;
-
-//===----------------------------------------------------------------------===//
-// Families
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// What the two files do not say.
-struct TokenizerFamily {
-  StringLiteral name;
-  StringLiteral pattern;
-  bool composes; ///< texts are brought into NFC first
-  /// Added as a control token if no file names it.
-  StringLiteral endOfText;
-  std::vector<StringRef> classes; ///< tokenizer_class of tokenizer_config.json
-  std::vector<StringRef> models;  ///< model_type of config.json
-};
-} // namespace
-
-static const std::vector<TokenizerFamily> &families() {
-  static const std::vector<TokenizerFamily> table = {
-      {"gpt2",
-       kGpt2Pattern,
-       false,
-       "<|endoftext|>",
-       {"GPT2Tokenizer", "GPT2TokenizerFast"},
-       {"gpt2"}},
-      {"qwen2",
-       R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|)"
-       R"( ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
-       true,
-       "<|endoftext|>",
-       {"Qwen2Tokenizer", "Qwen2TokenizerFast"},
-       {"qwen2", "qwen2_moe", "qwen3", "qwen3_moe"}}};
-  return table;
-}
-
-std::vector<StringRef> lqc::tokenizerFamilies() {
-  std::vector<StringRef> names;
-  for (const TokenizerFamily &family : families())
-    names.push_back(family.name);
-  return names;
-}
-
-/// The tokenizer's class is nearer to the truth than the model's type.
-static llvm::Expected<const TokenizerFamily *>
-findFamily(StringRef directory, StringRef given,
-           const TokenizerConfig &config) {
-  llvm::Expected<Object> model =
-      readJsonObject(pathIn(directory, "config.json"));
-  if (!model)
-    return model.takeError();
-  StringRef type = model->getString("model_type").value_or("");
-  StringRef name = config.tokenizerClass();
-  for (const TokenizerFamily &family : families())
-    if (given == family.name)
-      return &family;
-  for (const TokenizerFamily &family : families())
-    if (given.empty() && llvm::is_contained(family.classes, name))
-      return &family;
-  for (const TokenizerFamily &family : families())
-    if (given.empty() && name.empty() &&
-        llvm::is_contained(family.models, type))
-      return &family;
-  if (!given.empty())
-    return makeError("the tokenizer's family must be {0}, got: {1}",
-                     llvm::join(tokenizerFamilies(), " or "), quote(given));
-  return makeError("{0}: vocab.json needs a tokenizer_class or model_type of a "
-                   "known family ({1}), or --tokenizer=FAMILY, got: {2} and "
-                   "{3}",
-                   directory, llvm::join(tokenizerFamilies(), ", "),
-                   quote(name), quote(type));
-}
-
-//===----------------------------------------------------------------------===//
-// The files
-//===----------------------------------------------------------------------===//
 
 /// Two tokens with a space between on each line, best first.
 static Error readMerges(StringRef path, const JsonFields &fields,
@@ -145,7 +65,7 @@ lqc::readVocabularyFiles(StringRef directory, StringRef given,
   if (!config)
     return config.takeError();
   llvm::Expected<const TokenizerFamily *> family =
-      findFamily(directory, given, *config);
+      findTokenizerFamily(directory, "vocab.json", given, *config);
   if (!family)
     return family.takeError();
   std::string path = pathIn(directory, "vocab.json");

@@ -99,6 +99,7 @@ mlir::LogicalResult emitElementwise(KernelEmitter &e);
 mlir::LogicalResult emitEmbedding(KernelEmitter &e);
 mlir::LogicalResult emitLinear(KernelEmitter &e);
 mlir::LogicalResult emitRmsNorm(KernelEmitter &e);
+mlir::LogicalResult emitLayerNorm(KernelEmitter &e);
 mlir::LogicalResult emitQuantize(KernelEmitter &e);
 mlir::LogicalResult emitRotaryTable(KernelEmitter &e);
 mlir::LogicalResult emitSplitColumns(KernelEmitter &e);

@@ -26,6 +26,7 @@ static Emitter emitterFor(StringRef operation) {
       .Case(CacheAppendOp::getOperationName(), emitCacheAppend)
       .Case(EmbeddingOp::getOperationName(), emitEmbedding)
       .Case(GatedActivationOp::getOperationName(), emitElementwise)
+      .Case(LayerNormOp::getOperationName(), emitLayerNorm)
       .Case(LinearOp::getOperationName(), emitLinear)
       .Case(QuantizeOp::getOperationName(), emitQuantize)
       .Case(RmsNormOp::getOperationName(), emitRmsNorm)

@@ -19,38 +19,110 @@ static Value reduceAdd(KernelEmitter &e, Value vector) {
           : arith::FastMathFlags::none);
 }
 
+/// Adds up what `addTerm` makes of the columns of a row: lanes beyond the last
+/// column read as 0.
+static Value
+sumColumns(KernelEmitter &e, Value row, int64_t columns,
+           function_ref<Value(Value x, Value sum, int64_t lanes)> addTerm) {
+  VectorType vector = e.vectorOf(e.getF32Type());
+  Value sums = e.forColumns(
+      columns, e.splatFloat(vector, 0.0),
+      [&](Value column, int64_t lanes, ValueRange carried) {
+        Value x = e.loadLanes(e.getF32Type(), e.address(row, e.mul(column, 4)),
+                              lanes);
+        return KernelEmitter::Values{addTerm(x, carried.front(), lanes)};
+      })[0];
+  return reduceAdd(e, sums);
+}
+
+/// 1 / sqrt(sum / columns + epsilon).
+static Value inverseDeviation(KernelEmitter &e, Value sum, int64_t columns,
+                              APFloat epsilon) {
+  Value mean = arith::DivFOp::create(e, sum, e.constantF32(columns));
+  Value variance =
+      arith::AddFOp::create(e, mean, e.constantF32(epsilon.convertToFloat()));
+  return arith::DivFOp::create(e, e.constantF32(1.0),
+                               math::SqrtOp::create(e, variance));
+}
+
+/// Columns of a vector operand, as f32.
+static Value loadOperand(KernelEmitter &e, unsigned index, Value column,
+                         int64_t lanes) {
+  Type type = e.typeOf(index).getElementType();
+  Value bytes = e.mul(column, type.getIntOrFloatBitWidth() / 8);
+  return e.toF32(e.loadLanes(type, e.address(e.argument(index), bytes), lanes));
+}
+
 LogicalResult lqc::emitRmsNorm(KernelEmitter &e) {
   RmsNormOp op = cast<RmsNormOp>(e.operation());
   int64_t columns = e.typeOf(0).getDimSize(1);
-  Type f32 = e.getF32Type(), gainType = e.typeOf(1).getElementType();
-  int64_t gainBytes = gainType.getIntOrFloatBitWidth() / 8;
-  VectorType vector = e.vectorOf(f32);
-  Value in = e.argument(0), gain = e.argument(1), out = e.argument(2);
+  Type f32 = e.getF32Type();
+  Value in = e.argument(0), out = e.argument(2);
   e.loop(e.begin, e.end, 1, [&](Value row) {
     Value source = e.address(in, e.mul(row, columns * 4));
     Value target = e.address(out, e.mul(row, columns * 4));
     Value squares =
-        e.forColumns(columns, e.splatFloat(vector, 0.0),
-                     [&](Value column, int64_t lanes, ValueRange sum) {
-                       Value x = e.loadLanes(
-                           f32, e.address(source, e.mul(column, 4)), lanes);
-                       return KernelEmitter::Values{
-                           math::FmaOp::create(e, x, x, sum.front())};
-                     })[0];
-    Value mean =
-        arith::DivFOp::create(e, reduceAdd(e, squares), e.constantF32(columns));
-    Value variance = arith::AddFOp::create(
-        e, mean, e.constantF32(op.getEpsilon().convertToFloat()));
-    Value scale = arith::DivFOp::create(e, e.constantF32(1.0),
-                                        math::SqrtOp::create(e, variance));
-    Value scales = e.broadcast(vector, scale);
+        sumColumns(e, source, columns, [&](Value x, Value sum, int64_t) {
+          return math::FmaOp::create(e, x, x, sum);
+        });
+    Value scales =
+        e.broadcast(e.vectorOf(f32),
+                    inverseDeviation(e, squares, columns, op.getEpsilon()));
     e.forColumns(columns, [&](Value column, int64_t lanes) {
       Value bytes = e.mul(column, 4);
       Value x = e.loadLanes(f32, e.address(source, bytes), lanes);
-      Value g = e.toF32(e.loadLanes(
-          gainType, e.address(gain, e.mul(column, gainBytes)), lanes));
+      Value y = arith::MulFOp::create(e, arith::MulFOp::create(e, x, scales),
+                                      loadOperand(e, 1, column, lanes));
+      e.storeLanes(y, e.address(target, bytes), lanes);
+    });
+  });
+  return success();
+}
+
+/// x - mean, in the first lanes; the rest is 0.
+static Value center(KernelEmitter &e, Value x, Value means, int64_t lanes) {
+  Value centered = arith::SubFOp::create(e, x, means);
+  if (lanes == kLanes)
+    return centered;
+  Value mask = vector::CreateMaskOp::create(
+      e, e.vectorOf(e.getI1Type()),
+      ValueRange{arith::ConstantIndexOp::create(e, lanes)});
+  return arith::SelectOp::create(e, mask, centered,
+                                 e.splatFloat(e.vectorOf(e.getF32Type()), 0.0));
+}
+
+// The mean is taken away before squares are summed: with E[x^2] - m^2 a row of
+// large, near-equal numbers would lose its variance.
+LogicalResult lqc::emitLayerNorm(KernelEmitter &e) {
+  LayerNormOp op = cast<LayerNormOp>(e.operation());
+  int64_t columns = e.typeOf(0).getDimSize(1);
+  Type f32 = e.getF32Type();
+  VectorType vector = e.vectorOf(f32);
+  Value in = e.argument(0), out = e.argument(op.getNumOperands());
+  e.loop(e.begin, e.end, 1, [&](Value row) {
+    Value source = e.address(in, e.mul(row, columns * 4));
+    Value target = e.address(out, e.mul(row, columns * 4));
+    Value total =
+        sumColumns(e, source, columns, [&](Value x, Value sum, int64_t) {
+          return arith::AddFOp::create(e, x, sum);
+        });
+    Value means = e.broadcast(
+        vector, arith::DivFOp::create(e, total, e.constantF32(columns)));
+    Value squares =
+        sumColumns(e, source, columns, [&](Value x, Value sum, int64_t lanes) {
+          Value centered = center(e, x, means, lanes);
+          return math::FmaOp::create(e, centered, centered, sum);
+        });
+    Value scales = e.broadcast(
+        vector, inverseDeviation(e, squares, columns, op.getEpsilon()));
+    e.forColumns(columns, [&](Value column, int64_t lanes) {
+      Value bytes = e.mul(column, 4);
+      Value x = e.loadLanes(f32, e.address(source, bytes), lanes);
       Value y =
-          arith::MulFOp::create(e, arith::MulFOp::create(e, x, scales), g);
+          arith::MulFOp::create(e, arith::SubFOp::create(e, x, means), scales);
+      y = arith::MulFOp::create(e, y, loadOperand(e, 1, column, lanes));
+      if (op.getBias())
+        y = arith::AddFOp::create(e, y, loadOperand(e, 2, column, lanes));
       e.storeLanes(y, e.address(target, bytes), lanes);
     });
   });

@@ -7,13 +7,9 @@
 
 #include "lqc/Calibrate/Sensitivity.h"
 
-#include "lqc/Import/Safetensors/Importer.h"
-#include "lqc/Interpreter/Interpreter.h"
-#include "passes/Common/Dialects.h"
-#include "passes/Common/Phases.h"
+#include "ModelFixture.h"
 
-#include "mlir/Pass/PassManager.h"
-#include "gtest/gtest.h"
+#include "lqc/Interpreter/Interpreter.h"
 
 #include <numeric>
 
@@ -21,29 +17,14 @@ using namespace mlir;
 using namespace lqc;
 
 namespace {
-class SensitivityTest : public testing::Test {
+class SensitivityTest : public ModelFixture {
 protected:
-  SensitivityTest() {
-    DialectRegistry registry;
-    registerDialects(registry);
-    context.appendDialectRegistry(registry);
-    context.loadAllAvailableDialects();
-    folder = LQC_SOURCE_DIR "/test/golden/tiny-llama3-rope";
-    module = cantFail(importSafetensors(&context, folder));
-    std::vector<int32_t> text;
-    for (int32_t i = 0; i < 60; ++i)
-      text.push_back((i * 37 + 11) % 64);
-    windows = cantFail(spreadWindows(text, 4, 12));
-  }
+  SensitivityTest() { windows = cantFail(spreadWindows(tokens(60), 4, 12)); }
 
   /// A copy of the model with weights rounded as `options` say.
   OwningOpRef<ModuleOp> quantized(const QuantizeOptions &options) {
     OwningOpRef<ModuleOp> copy = module->clone();
-    PhaseOptions phases;
-    phases.quantize = options;
-    PassManager manager(&context);
-    buildPipeline(manager, Phase::Import, Phase::Quantize, phases);
-    EXPECT_TRUE(succeeded(manager.run(*copy)));
+    quantize(*copy, options);
     return copy;
   }
   Figure divergence(ModuleOp candidate, unsigned threads = 2) {
@@ -55,11 +36,6 @@ protected:
                                          unsigned threads = 2);
   /// Logits of all windows, by the reference interpreter.
   std::vector<float> logits(ModuleOp candidate);
-
-  MLIRContext context;
-  std::string folder;
-  OwningOpRef<ModuleOp> module;
-  CalibrationWindows windows;
 };
 } // namespace
 

@@ -5,20 +5,15 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "lqc/Calibrate/Calibrate.h"
+#include "ModelFixture.h"
 
-#include "lqc/Import/Safetensors/Importer.h"
 #include "lqc/Interpreter/Interpreter.h"
 #include "lqc/Interpreter/SearchResults.h"
 #include "lqc/Numerics/Dense.h"
-#include "passes/Common/Dialects.h"
-#include "passes/Common/Phases.h"
 #include "passes/Quantize/Search.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/Pass/PassManager.h"
-#include "gtest/gtest.h"
 
 #include <cmath>
 #include <functional>
@@ -28,29 +23,9 @@ using namespace mlir;
 using namespace lqc;
 
 namespace {
-class WalkTest : public testing::Test {
+class WalkTest : public ModelFixture {
 protected:
-  WalkTest() {
-    DialectRegistry registry;
-    registerDialects(registry);
-    context.appendDialectRegistry(registry);
-    context.loadAllAvailableDialects();
-    folder = LQC_SOURCE_DIR "/test/golden/tiny-llama3-rope";
-    module = cantFail(importSafetensors(&context, folder));
-    std::vector<int32_t> text;
-    for (int32_t i = 0; i < 40; ++i)
-      text.push_back((i * 37 + 11) % 64);
-    windows = cantFail(drawWindows(text, 3, 12, 1));
-  }
-
-  /// Runs phases up to `to` with integer weights.
-  void quantize(StringRef scheme) {
-    PhaseOptions options;
-    options.quantize.weights.scheme = scheme.str();
-    PassManager manager(&context);
-    buildPipeline(manager, Phase::Import, Phase::Quantize, options);
-    ASSERT_TRUE(succeeded(manager.run(*module)));
-  }
+  WalkTest() { windows = cantFail(drawWindows(tokens(40), 3, 12, 1)); }
 
   /// What the input of `linear` sums up to, by the reference interpreter.
   InputStatistics reference(LinearOp linear, WeightStore &walked);
@@ -58,11 +33,6 @@ protected:
   /// then does `work` there.
   using Work = std::function<llvm::Error(StatisticsSource &, WeightStore &)>;
   void compareAll(double tolerance, const Work &work = {});
-
-  MLIRContext context;
-  std::string folder;
-  OwningOpRef<ModuleOp> module;
-  CalibrationWindows windows;
 };
 } // namespace
 
@@ -166,7 +136,9 @@ void WalkTest::compareAll(double tolerance, const Work &then) {
 TEST_F(WalkTest, FloatLayersGiveWhatTheInterpreterSays) { compareAll(1e-4); }
 
 TEST_F(WalkTest, QuantizedLayersGiveWhatTheInterpreterSays) {
-  quantize("int4-g0");
+  QuantizeOptions options;
+  options.weights.scheme = "int4-g0";
+  quantize(*module, options);
   // Activations that fall on the other side of a half are off by one code.
   compareAll(1e-2);
 }

@@ -149,6 +149,22 @@ TEST_F(ModelOpsTest, RmsNorm) {
   EXPECT_EQ(result.floats()[2], 0);
 }
 
+TEST_F(ModelOpsTest, LayerNorm) {
+  const char *text = R"(
+    func.func @f(%x: tensor<?x2xf32>, %g: tensor<2xbf16>, %b: tensor<2xf32>) -> tensor<?x2xf32> {
+      %r = lqc.layer_norm %x, %g, %b {epsilon = 1.25 : f32} : (tensor<?x2xf32>, tensor<2xbf16>, tensor<2xf32>) -> tensor<?x2xf32>
+      return %r : tensor<?x2xf32>
+    })";
+  // Row 0: mean 2, variance 1, so (x - 2) / 1.5; row 1: all equal, so the bias.
+  TensorValue result =
+      run(text, {floats({2, 2}, {1, 3, 7, 7}), floats({2}, {1, 0.5}),
+                 floats({2}, {10, 20})});
+  EXPECT_FLOAT_EQ(result.floats()[0], 10 - 1 / 1.5);
+  EXPECT_FLOAT_EQ(result.floats()[1], 20 + 0.5 / 1.5);
+  EXPECT_EQ(result.floats()[2], 10);
+  EXPECT_EQ(result.floats()[3], 20);
+}
+
 //===----------------------------------------------------------------------===//
 // rotary_table, rope, gated_activation
 //===----------------------------------------------------------------------===//

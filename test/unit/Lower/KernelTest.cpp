@@ -371,6 +371,25 @@ TEST_P(KernelTest, RmsNorm) {
   check(name, 5, 1e-6);
 }
 
+TEST_P(KernelTest, LayerNorm) {
+  std::string name =
+      add("%x: tensor<8x43xf32>, %g: tensor<43xbf16>, %b: tensor<43xf32>, "
+          "%out: tensor<8x43xf32>",
+          "%y = lqc.layer_norm %x, %g, %b {epsilon = 1.0e-5 : f32} : "
+          "(tensor<8x43xf32>, tensor<43xbf16>, tensor<43xf32>) -> "
+          "tensor<8x43xf32>\nlqc.yield %y : tensor<8x43xf32>",
+          kPerRow);
+  std::string plain =
+      add("%x: tensor<8x64xf32>, %g: tensor<64xf32>, %out: tensor<8x64xf32>",
+          "%y = lqc.layer_norm %x, %g {epsilon = 1.0e-5 : f32} : "
+          "(tensor<8x64xf32>, tensor<64xf32>) -> tensor<8x64xf32>\n"
+          "lqc.yield %y : tensor<8x64xf32>",
+          kPerRow);
+  compile();
+  check(name, 5, 1e-6);
+  check(plain, 5, 1e-6);
+}
+
 TEST_P(KernelTest, Quantize) {
   std::vector<std::string> names;
   for (auto [columns, group] : {std::pair("128", "64"), std::pair("43", "0")}) {

@@ -47,8 +47,9 @@ TEST(Golden, BardLlama) {
 }
 
 TEST(Golden, SmallOnes) {
-  for (std::string name : {"small-llama3", "small-llama2", "small-mistral",
-                           "small-qwen2", "small-sentencepiece"})
+  for (std::string name :
+       {"small-llama3", "small-llama2", "small-mistral", "small-qwen2",
+        "small-sentencepiece", "small-wordpiece", "small-bert"})
     checkGolden(openDirectory(goldenDirectory() + "/" + name), name + ".jsonl");
 }
 
@@ -80,7 +81,7 @@ TEST(Golden, Stages) {
           << pair[0].getAsString()->str();
     }
   }
-  EXPECT_GT(count, 30u);
+  EXPECT_GT(count, 40u);
 }
 
 //===----------------------------------------------------------------------===//

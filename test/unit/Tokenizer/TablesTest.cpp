@@ -53,7 +53,7 @@ TEST(Tables, SaysWhatIsWrongWithTheHeader) {
   EXPECT_EQ(errorWith(good, [](Header h) { h.magic ^= 1; }),
             "tokenizer tables: wrong magic number");
   EXPECT_EQ(errorWith(good, [](Header h) { h.version = 9; }),
-            "tokenizer tables: version 9, expected 2");
+            "tokenizer tables: version 9, expected 3");
   EXPECT_EQ(errorWith(good, [](Header h) { h.model = 7; }),
             "tokenizer tables: unknown model 7");
   EXPECT_EQ(errorWith(good, [](Header h) { h.tokenCount = 3u << 30; }),
@@ -66,6 +66,10 @@ TEST(Tables, SaysWhatIsWrongWithTheHeader) {
             "tokenizer tables: too many added tokens");
   EXPECT_EQ(errorWith(good, [](Header h) { h.normalizerSteps = 9; }),
             "tokenizer tables: too many normalizers");
+  EXPECT_EQ(errorWith(good, [](Header h) { h.longestWord = 513; }),
+            "tokenizer tables: a word is too long");
+  EXPECT_EQ(errorWith(good, [](Header h) { h.continuation.offset = 1u << 31; }),
+            "tokenizer tables: the continuing prefix reaches beyond their end");
   for (TableRange range : {TableRange{~0ULL - 7, 1}, TableRange{8, ~0ULL},
                            TableRange{1 << 30, 0}, TableRange{4, 0}})
     EXPECT_EQ(errorWith(good,
@@ -140,7 +144,7 @@ TEST(Tables, RandomBytesAreNoTables) {
       auto &header = *reinterpret_cast<TokenizerHeader *>(bytes.data());
       header.magic = kTokenizerMagic;
       header.version = kTokenizerVersion;
-      header.model = 1 + round / 2 % 2;
+      header.model = 1 + round / 2 % 3;
       header.totalBytes = bytes.size();
       for (TableRange &table : header.tables)
         table.offset %= 2048, table.count %= 64;
@@ -158,7 +162,8 @@ TEST(Tables, DamagedTablesNeverCrash) {
   for (std::string directory :
        {bardDirectory(), goldenDirectory() + "/small-llama3",
         goldenDirectory() + "/small-llama2", goldenDirectory() + "/small-qwen2",
-        goldenDirectory() + "/small-sentencepiece"}) {
+        goldenDirectory() + "/small-sentencepiece",
+        goldenDirectory() + "/small-wordpiece"}) {
     const std::vector<char> good = openDirectory(directory).tables;
     ASSERT_FALSE(good.empty());
     size_t opened = 0;

@@ -80,15 +80,21 @@ TEST(TokenizerJson, BrokenJson) {
 
 TEST(TokenizerJson, UnknownKindsAreErrors) {
   EXPECT_EQ(errorWith(&File::model, R"("type":"Unigram")"),
-            "t.json: model.type: must be 'BPE', got: 'Unigram'");
+            "t.json: model.type: must be 'BPE' or 'WordPiece', got: 'Unigram'");
+  EXPECT_EQ(errorWith([](File &file) { // the model comes first
+              file.normalizer = R"({"type":"Precompiled"})";
+              file.model = R"("type":"WordLevel")";
+            }),
+            "t.json: model.type: must be 'BPE' or 'WordPiece', got: "
+            "'WordLevel'");
   EXPECT_EQ(errorWith(&File::normalizer, R"({"type":"Precompiled"})"),
             "t.json: normalizer.type: must be NFC, NFD, NFKC, NFKD, Lowercase, "
-            "StripAccents, Strip, Prepend, Replace or Sequence, got: "
-            "'Precompiled'");
+            "StripAccents, Strip, Prepend, Replace, BertNormalizer or "
+            "Sequence, got: 'Precompiled'");
   EXPECT_EQ(errorWith(&File::preTokenizer, R"({"type":"UnicodeScripts"})"),
             "t.json: pre_tokenizer.type: must be ByteLevel, Metaspace, Split, "
-            "Digits, Punctuation, WhitespaceSplit, CharDelimiterSplit or "
-            "Sequence, got: 'UnicodeScripts'");
+            "Digits, Punctuation, WhitespaceSplit, CharDelimiterSplit, "
+            "BertPreTokenizer or Sequence, got: 'UnicodeScripts'");
   EXPECT_EQ(errorWith(&File::preTokenizer, "7"),
             "t.json: pre_tokenizer: must be an object, got: 7");
   for (std::string preTokenizer : {"null", R"({"type":"Digits"})"})
@@ -98,14 +104,15 @@ TEST(TokenizerJson, UnknownKindsAreErrors) {
   EXPECT_EQ(errorWith(&File::decoder, R"({"type":"Fuse"})"),
             "t.json: decoder: must be ByteLevel if and only if the "
             "pre-tokenizer is");
-  EXPECT_EQ(errorWith(&File::decoder, R"({"type":"WordPiece"})"),
+  EXPECT_EQ(errorWith(&File::decoder, R"({"type":"CTC"})"),
             "t.json: decoder.type: must be ByteLevel, Metaspace, Replace, "
-            "ByteFallback, Fuse, Strip or Sequence, got: 'WordPiece'");
+            "ByteFallback, Fuse, Strip, WordPiece or Sequence, got: 'CTC'");
   EXPECT_EQ(errorWith(&File::decoder, "null"),
             "t.json: decoder: must be an object, got: null");
-  EXPECT_EQ(errorWith(&File::postProcessor, R"({"type":"BertProcessing"})"),
+  EXPECT_EQ(errorWith(&File::postProcessor, R"({"type":"PairProcessing"})"),
             "t.json: post_processor.type: must be ByteLevel, "
-            "TemplateProcessing or Sequence, got: 'BertProcessing'");
+            "TemplateProcessing, BertProcessing, RobertaProcessing or "
+            "Sequence, got: 'PairProcessing'");
   EXPECT_EQ(errorWith(&File::more, R"("version":"2.0",)"),
             "t.json: version: must be '1.0', got: '2.0'");
   EXPECT_EQ(errorWith(&File::more, R"("surprise":1,)"),
@@ -233,6 +240,8 @@ TEST(TokenizerJson, PreTokenizers) {
            byteLevel),
        "pre_tokenizer.pretokenizers[0].pattern.Regex: regular expression: "
        "missing closing parenthesis at offset 2"},
+      {R"({"type":"BertPreTokenizer","behavior":"Removed"})",
+       "pre_tokenizer: key 'behavior' is not known"},
       {R"({"type":"Sequence"})",
        "pre_tokenizer.pretokenizers: must be an array, got: nothing"},
       {R"({"type":"ByteLevel","sparkle":1})",
@@ -264,12 +273,18 @@ TEST(TokenizerJson, Normalizers) {
        "normalizer.pattern.Regex: regular expression: '^' is not supported"},
       {R"({"type":"Replace","content":"x"})",
        "normalizer.pattern: must be an object, got: nothing"},
+      {R"({"type":"BertNormalizer","clean_text":1})",
+       "normalizer.clean_text: must be true or false, got: 1"},
+      {R"({"type":"BertNormalizer","strip_accents":"no"})",
+       "normalizer.strip_accents: must be true or false, got: 'no'"},
+      {R"({"type":"BertNormalizer","shine":true})",
+       "normalizer: key 'shine' is not known"},
       {R"({"type":"Strip","strip_left":2})",
        "normalizer.strip_left: must be true or false, got: 2"},
       {R"({"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Nmt"}]})",
        "normalizer.normalizers[1].type: must be NFC, NFD, NFKC, NFKD, "
-       "Lowercase, StripAccents, Strip, Prepend, Replace or Sequence, got: "
-       "'Nmt'"}};
+       "Lowercase, StripAccents, Strip, Prepend, Replace, BertNormalizer or "
+       "Sequence, got: 'Nmt'"}};
   for (const auto &[normalizer, why] : cases)
     EXPECT_EQ(errorWith(&File::normalizer, normalizer), "t.json: " + why);
 }
@@ -296,6 +311,14 @@ TEST(TokenizerJson, Decoders) {
        "decoder.start: must be a number of spaces, got: nothing"},
       {R"({"type":"Strip","content":" ","start":1,"stop":2})",
        "decoder.stop: must be 0, got: 2"},
+      {R"({"type":"WordPiece"})",
+       "decoder.prefix: must be a string, got: nothing"},
+      {R"({"type":"WordPiece","prefix":"##","cleanup":0})",
+       "decoder.cleanup: must be true or false, got: 0"},
+      {R"({"type":"WordPiece","prefix":"##","suffix":""})",
+       "decoder: key 'suffix' is not known"},
+      {chain(R"({"type":"WordPiece","prefix":"##"})"),
+       "decoder.decoders[0]: WordPiece must be the only decoder"},
       {R"({"type":"Strip","content":" ","start":1,"stop":0})",
        "decoder: Strip must come behind Fuse"}};
   for (const auto &[decoder, why] : cases)
@@ -360,6 +383,39 @@ TEST(TokenizerJson, Templates) {
             "");
 }
 
+/// BertProcessing, and RobertaProcessing.
+TEST(TokenizerJson, Ends) {
+  auto processor = [](const std::string &fields) {
+    return R"({"type":"BertProcessing",)" + fields + "}";
+  };
+  const std::pair<std::string, const char *> cases[] = {
+      {processor(R"("sep":["b",1])"),
+       "post_processor.cls: must be a token and its id, got: nothing"},
+      {processor(R"("cls":["a"],"sep":["b",1])"),
+       "post_processor.cls: must be a token and its id, got: an array"},
+      {processor(R"("cls":["a",0],"sep":[1,"b"])"),
+       "post_processor.sep: must be a token and its id, got: an array"},
+      {processor(R"("cls":["a",0],"sep":["b","1"])"),
+       "post_processor.sep[1]: must be a token id, got: '1'"},
+      {processor(R"("cls":["a",9],"sep":["b",1])"),
+       "post_processor.cls[1]: must be a token's id, got: 9"},
+      {processor(R"("cls":["a",0],"sep":["b",1],"mask":2)"),
+       "post_processor: key 'mask' is not known"}};
+  for (const auto &[text, why] : cases)
+    EXPECT_EQ(errorWith(&File::postProcessor, text),
+              std::string("t.json: ") + why);
+  for (const char *type : {"BertProcessing", "RobertaProcessing"}) {
+    File file;
+    file.postProcessor = std::string(R"({"type":")") + type +
+                         R"(","cls":["a",0],"sep":["ab",2]})";
+    TemporaryModel model(json(file));
+    OpenTokenizer tokenizer = openDirectory(model.path);
+    ASSERT_TRUE(tokenizer.tokenizer) << tokenizer.error;
+    EXPECT_EQ(tokenizer->encode("b", true), Ids({0, 1, 2}));
+    EXPECT_EQ(tokenizer->encode("b", false), Ids({1}));
+  }
+}
+
 TEST(TokenizerJson, ConfigIds) {
   TemporaryModel model(json({}));
   SpecialTokens special;
@@ -379,10 +435,11 @@ TEST(TokenizerJson, ConfigIds) {
 TEST(TokenizerJson, DamagedFilesNeverCrash) {
   const std::string files[] = {
       readFile(goldenDirectory() + "/small-llama3/tokenizer.json"),
-      readFile(goldenDirectory() + "/small-llama2/tokenizer.json")};
+      readFile(goldenDirectory() + "/small-llama2/tokenizer.json"),
+      readFile(goldenDirectory() + "/small-wordpiece/tokenizer.json")};
   std::mt19937 random(5);
-  for (int round = 0; round < 800; ++round) {
-    std::string text = files[round % 4 / 2];
+  for (int round = 0; round < 1200; ++round) {
+    std::string text = files[round % 6 / 2];
     size_t head = text.find("\"vocab\"");
     ASSERT_NE(head, std::string::npos);
     for (size_t i = 0; i <= random() % 3; ++i)

@@ -123,6 +123,12 @@ TEST(VocabularyFiles, AnUnknownFamilyIsAnError) {
                 "family (gpt2, qwen2), or --tokenizer=FAMILY, got: '' and ''");
   EXPECT_EQ(model.open("bert").error,
             "the tokenizer's family must be gpt2 or qwen2, got: 'bert'");
+  model.add("config.json", R"({"model_type":"bert"})");
+  EXPECT_EQ(model.open().error,
+            model.path.string() +
+                ": vocab.json needs a tokenizer_class or model_type of a known "
+                "family (gpt2, qwen2), or --tokenizer=FAMILY, got: '' and "
+                "'bert'");
   model.add("tokenizer_config.json", R"({"tokenizer_class":"CLIPTokenizer"})");
   model.add("config.json", R"({"model_type":"gpt2"})");
   EXPECT_EQ(model.open().error,

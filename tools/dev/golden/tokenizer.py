@@ -8,7 +8,10 @@ ones of each kind that this script trains on the bundled text:
     small-mistral         the same words, U+2581 by a Metaspace pre-tokenizer
     small-qwen2           vocab.json, merges.txt and configuration; NFC
     small-sentencepiece   tokenizer.model, with replacements and symbols of its own
+    small-wordpiece       a vocabulary written by hand, with BERT's stages, uncased
+    small-bert            vocab.txt and configuration: words of another case, accents
     stages.jsonl          small-llama2 with other normalizers and pre-tokenizers
+    bert-characters.json  what BERT's stages take each character for
 
 Needs PyPI's tokenizers and sentencepiece, and is only run by hand when a case is added:
 
@@ -24,6 +27,7 @@ again gives the same bytes.
 
 import io
 import json
+import os
 import pathlib
 import random
 
@@ -86,9 +90,9 @@ def random_line(rng, text):
     return line
 
 
-def write_cases(tokenizer, name, text):
+def write_cases(tokenizer, name, text, more=()):
     rng = random.Random(2)
-    lines = LINES + [random_line(rng, text) for _ in range(60)]
+    lines = [*LINES, *more, *(random_line(rng, text) for _ in range(60))]
     cases = [({"text": line}, line) for line in lines]
     # `tokenizers` takes text only; what is broken becomes U+FFFD before.
     cases += [({"hex": raw.hex()}, raw.decode("utf-8", "replace")) for raw in BROKEN]
@@ -214,11 +218,71 @@ def make_small_qwen2(text):
     return tokenizer
 
 
+WORD_PIECE_LINES = [
+    "unaffable", "unaff", "Hearing, heavenly, HEAREST; beginning speakably", "a" * 101, "é" * 100, "\u0301" * 101 + "a", "==", "= ==", "ABC@@",
+    "[CLS] the [MASK] said[SEP] [UNK][mask]", "the <mask>  king<mask>.", "##ing ## ing", "I'm not, don't do not say 's n't ? ! . ,",
+    "Привет, мир! Ελληνικά 你好世界 界 𠀀 한 ß SS İs", "the\u00adking\u200b said\ufffd\u2028so", "你好É 你好é 你 好É", "Citizeňek Zürich naïve façade The\u0000Citizenček",
+]
+
+WORD_PIECES = [
+    "the", "hear", "hello", "world", "speak", "proceed", "before", "king", "and", "heaven", "earth", "say", "said",
+    "##s", "##ing", "##ed", "##er", "##est", "##ably", "##able", "un", "##aff", "in", "be", "##gin", "##ning", "do",
+    "don", "##t", "not", "n't", "nrm", "12", "##3", "##45", "naive", "facade", "zurich", "\u043f\u0440\u0438", "##\u0432\u0435\u0442", "\u043c\u0438\u0440",
+    "\u4f60", "\u597d", "\u4e16", "\u754c", "##\u754c", "\U00020000", "\u03b5\u03bb\u03bb", "##\u03b7\u03bd\u03b9\u03ba\u03b1", "##\u1161", "\u1112", "##\u11ab", "ss",
+    "\u00df", "##\u0307", "##\u00e9", "##", "##@", "=", "==",
+]
+
+
+def word_pieces(more):
+    """A vocabulary of WordPiece, its ids by the place in the list."""
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    marks = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *marks, *letters, *(f"##{c}" for c in letters), *WORD_PIECES, *more]
+    return list(dict.fromkeys(pieces))
+
+
+def make_bert(pieces, normalizer, mask):
+    """With the stages of BERT; as transformers makes it of a vocab.txt."""
+    tokenizer = Tokenizer(models.WordPiece({piece: id for id, piece in enumerate(pieces)}, unk_token="[UNK]", max_input_chars_per_word=100))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    ends = [(name, pieces.index(name)) for name in ["[CLS]", "[SEP]"]]
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ends)
+    tokenizer.add_special_tokens([AddedToken(name, normalized=False) for name in ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]] + [mask])
+    return tokenizer
+
+
+def make_small_wordpiece(_):
+    tokenizer = make_bert(word_pieces([]), normalizers.BertNormalizer(), AddedToken("[MASK]", normalized=False))
+    tokenizer.add_tokens([AddedToken("<B>", lstrip=True, rstrip=True, normalized=False), AddedToken("\u4f60\u597d\u00c9", normalized=True)])
+    save(tokenizer, GOLDEN / "small-wordpiece")
+    return tokenizer
+
+
+def make_small_bert(_):
+    """Writes the files that say it, and makes what they say."""
+    pieces = word_pieces(["The", "Citizen", "##\u010dek", "na\u00efve", "fa\u00e7ade", "Z", "##\u00fcrich", "<mask>", "I", "'m", "'s"])
+    folder = GOLDEN / "small-bert"
+    folder.mkdir(exist_ok=True)
+    (folder / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
+    mask = {"content": "<mask>", "lstrip": True, "rstrip": False, "normalized": False, "single_word": False, "special": True}
+    config = {
+        "tokenizer_class": "BertTokenizer", "do_lower_case": False, "strip_accents": None, "tokenize_chinese_chars": False,
+        "mask_token": "<mask>", "model_max_length": 512, "added_tokens_decoder": {str(pieces.index("<mask>")): mask},
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+    normalizer = normalizers.BertNormalizer(handle_chinese_chars=False, lowercase=False)
+    return make_bert(pieces, normalizer, AddedToken("<mask>", lstrip=True, normalized=False))
+
+
 class SmallSentencePiece:
     """Looks like a tokenizer of `tokenizers`; begins with BOS, as Llama does."""
 
     def __init__(self, text):
-        rules = GOLDEN / "rules.tsv"
+        # The model holds the name of this file, which must not depend on the machine.
+        os.chdir(GOLDEN)
+        rules = pathlib.Path("rules.tsv")
         pairs = [("\u2460", "1"), ("\u2126", "\u03a9"), ("\ufb03", "ffi"), ("\u3000", " "), ("\t", " "), ("\n", " "),
                  ("A\u030a", "\u00c5"), ("\u00ad", "")]
         hexadecimal = [" ".join(f"{ord(c):X}" for c in part) for pair in pairs for part in pair]
@@ -246,6 +310,7 @@ STAGE_LINES = [
     "", " ", "Hello, World!", "  two  spaces ", "\tÉcole naïve Å A\u030a ﬁ ①\r\n", "don't stop-me (now)... $5+3=8 ^_^ `x|y~z`",
     "a1b22 c333 ½ Ⅷ ٣٤", "İstanbul ǅ ΑΣ ẞ", "q\u0307\u0323 \u1e0b\u0323 ᄀ\u1161\u11a8 각", "xx--yy----z-", "▁▁a ▁b", "日本 語、。 é",
     "\u212b\u2126 \uf900 \u0958 \u0344 \u2adc", "a\u200bb \u00a0 c\u3000\u0085",
+    "\ufffd\x00\x0bo\x0c\u2028\ue000", "世界a\U0002b820\U00020000", "\u0130\u1e9e\u0903 a\u0301\u20dd",
 ]
 
 
@@ -258,14 +323,16 @@ def write_stages(text):
         normalizers.Strip(), normalizers.Strip(left=False), normalizers.Prepend("ab"), normalizers.Replace("o", "0o"),
         normalizers.Replace(Regex(r"\s+"), " "), normalizers.Replace(Regex("[aeiou]"), ""),
         normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents(), normalizers.Lowercase()]),
-        normalizers.Sequence([]),
+        normalizers.Sequence([]), normalizers.BertNormalizer(), normalizers.BertNormalizer(clean_text=False),
+        normalizers.BertNormalizer(handle_chinese_chars=False, strip_accents=False), normalizers.BertNormalizer(lowercase=False),
+        normalizers.BertNormalizer(strip_accents=True, lowercase=False),
     ]]
     stages += [(None, pre_tokenizers.Split(Regex("-|o"), behavior, invert))
                for behavior in behaviors for invert in [False, True]]
     stages += [(None, pre_tokenizer) for pre_tokenizer in [
         pre_tokenizers.Split("-", "removed"), pre_tokenizers.Digits(), pre_tokenizers.Digits(individual_digits=True),
         pre_tokenizers.Punctuation(), pre_tokenizers.Punctuation("contiguous"), pre_tokenizers.Punctuation("removed"),
-        pre_tokenizers.WhitespaceSplit(), pre_tokenizers.CharDelimiterSplit("e"),
+        pre_tokenizers.WhitespaceSplit(), pre_tokenizers.CharDelimiterSplit("e"), pre_tokenizers.BertPreTokenizer(),
         pre_tokenizers.Metaspace(), pre_tokenizers.Metaspace(prepend_scheme="first"), pre_tokenizers.Metaspace("_"),
         pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(), pre_tokenizers.Digits()]),
         pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(prepend_scheme="first")]),
@@ -283,15 +350,44 @@ def write_stages(text):
             file.write(json.dumps(case, ensure_ascii=False, separators=(",", ":")) + "\n")
 
 
+def write_characters():
+    """What BERT's stages take each character for: ranges, first and last."""
+    def normal(line, stage):
+        others = dict.fromkeys(["clean_text", "handle_chinese_chars", "strip_accents", "lowercase"], False)
+        return normalizers.BertNormalizer(**{**others, stage: True}).normalize_str(line)
+
+    splits = pre_tokenizers.BertPreTokenizer().pre_tokenize_str
+    classes = {
+        "removed": lambda c: normal(f"a{c}", "clean_text") == "a",
+        "spaces": lambda c: normal(f"a{c}", "clean_text") == "a ",
+        "ideographs": lambda c: normal(c, "handle_chinese_chars") == f" {c} ",
+        "marks": lambda c: normal(f"a{c}", "strip_accents") == "a",
+        "punctuation": lambda c: len(splits(f"a{c}a")) == 3,
+        "gaps": lambda c: len(splits(f"a{c}a")) == 2,
+    }
+    result = {name: [] for name in classes}
+    for code in [*range(0xD800), *range(0xE000, 0x110000)]:
+        for name, holds in classes.items():
+            if holds(chr(code)):
+                ranges = result[name]
+                if ranges and ranges[-1][1] == code - 1:
+                    ranges[-1][1] = code
+                else:
+                    ranges.append([code, code])
+    text = ",\n".join(f'"{name}": {json.dumps(ranges, separators=(",", ":"))}' for name, ranges in result.items())
+    (GOLDEN / "bert-characters.json").write_text("{" + text + "}\n", encoding="utf-8")
+
+
 def main():
     GOLDEN.mkdir(parents=True, exist_ok=True)
     text = (EXAMPLE / "valid-slice.txt").read_text(encoding="utf-8")
     write_cases(Tokenizer.from_file(str(EXAMPLE / "tokenizer.json")), "bard-llama", text)
-    for make in [make_small_llama3, make_small_llama2, make_small_mistral, make_small_qwen2, SmallSentencePiece]:
+    for make in [make_small_llama3, make_small_llama2, make_small_mistral, make_small_qwen2, make_small_wordpiece, make_small_bert, SmallSentencePiece]:
         tokenizer = make(text)
         name = {SmallSentencePiece: "small-sentencepiece"}.get(make, make.__name__.removeprefix("make_").replace("_", "-"))
-        write_cases(tokenizer, name, text)
+        write_cases(tokenizer, name, text, WORD_PIECE_LINES if make in [make_small_wordpiece, make_small_bert] else [])
     write_stages(text)
+    write_characters()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@
 
 namespace lqc {
 
-/// Turns the ONNX model at `path` into a graph module: `@main`, and
+/// Turns the ONNX model at `path` into a graph module: the attribute
+/// `lqc.graph`
+/// ({name, producer, opset, ir_version}), `@main`, and
 /// `lqc.weight` for each initializer of more than 1 KiB that is used. No weight
 /// is read. Paths in `#lqc.file` are relative to the model's folder.
 ///

@@ -35,13 +35,15 @@ struct SpecialTokens {
 /// **tokenizer.json**, of Hugging Face's `tokenizers`:
 ///
 ///   normalizer      NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Strip,
-///                   Prepend, Replace, Sequence
+///                   Prepend, Replace, BertNormalizer, Sequence
 ///   pre_tokenizer   ByteLevel, Metaspace, Split, Digits, Punctuation,
-///                   WhitespaceSplit, CharDelimiterSplit, Sequence
-///   model           BPE, with ignore_merges, byte_fallback, fuse_unk
-///   post_processor  ByteLevel, TemplateProcessing, Sequence
-///   decoder         ByteLevel, Metaspace, Replace, ByteFallback, Fuse, Strip,
+///                   WhitespaceSplit, CharDelimiterSplit, BertPreTokenizer,
 ///                   Sequence
+///   model           BPE, with ignore_merges, byte_fallback, fuse_unk;
+///   WordPiece post_processor  ByteLevel, TemplateProcessing, BertProcessing,
+///                   RobertaProcessing, Sequence
+///   decoder         ByteLevel, Metaspace, Replace, ByteFallback, Fuse, Strip,
+///                   WordPiece, Sequence
 ///
 /// `truncation` and `padding` are about batches, not about text: not used.
 ///
@@ -52,7 +54,10 @@ struct SpecialTokens {
 /// empty, of the family that tokenizer_config.json's tokenizer_class or
 /// config.json's model_type tells. A `family` for any other file is an error.
 ///
-/// With the last two, added tokens come from tokenizer_config.json
+/// **vocab.txt**: WordPiece, as BERT has it, of a `family` found the same way;
+/// the options of BertTokenizer are those of tokenizer_config.json.
+///
+/// With the last three, added tokens come from tokenizer_config.json
 /// (added_tokens_decoder) and added_tokens.json.
 llvm::Expected<std::optional<std::vector<char>>>
 buildTokenizerTables(llvm::StringRef modelDirectory, int64_t vocabularySize,
@@ -64,8 +69,12 @@ buildTokenizerTables(llvm::StringRef modelDirectory, int64_t vocabularySize,
 /// be there.
 std::vector<llvm::StringRef> tokenizerFiles(llvm::StringRef modelDirectory);
 
-/// Names for `family`: "gpt2", "qwen2".
+/// Names for `family`: "gpt2", "qwen2", "bert".
 std::vector<llvm::StringRef> tokenizerFamilies();
+
+/// The files that `family` is a name for, as messages name them; "" if it is no
+/// family's.
+llvm::StringRef filesOfTokenizerFamily(llvm::StringRef family);
 
 } // namespace lqc
 

@@ -1,0 +1,76 @@
+//===- OnnxModel.cpp - an ONNX file ---------------------------------------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "lqc/Import/Onnx/Importer.h"
+#include "test/fuzz/Fuzz.h"
+#include "test/unit/Onnx/Fixture.h"
+
+using namespace lqc;
+using namespace lqc::test;
+
+static constexpr int kFloat = onnx::TensorProto::FLOAT;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  // The dialects are loaded once; modules go with each input.
+  static mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  const llvm::ArrayRef<char> bytes(reinterpret_cast<const char *>(data), size);
+  auto module = importOnnx(&context, bytes, "f.onnx");
+  if (!module)
+    requireOneLine(module.takeError());
+  return 0;
+}
+
+/// Shapes that are computed, a weight, a branch.
+static std::string shapes() {
+  OnnxModel model;
+  model.input("x", kFloat, {"n", int64_t(4)}).output("y");
+  model.floats("w", {4, 4}, std::vector<float>(16, 1));
+  model.integers("to", {-1, 2, 2});
+  model.integers("i", {0, -1});
+  model.node("MatMul", {"x", "w"}, {"a"});
+  model.node("Reshape", {"a", "to"}, {"b"});
+  model.node("Gather", {"b", "i"}, {"c"});
+  setIntegers(model.node("Transpose", {"c"}, {"d"}), "perm", {2, 0, 1});
+  model.node("Softmax", {"d"}, {"y"});
+  return model.bytes();
+}
+
+static std::string convolution() {
+  OnnxModel model(11);
+  model.input("x", kFloat, {int64_t(1), int64_t(2), int64_t(5), int64_t(5)})
+      .output("y");
+  model.floats("w", {2, 1, 3, 3}, std::vector<float>(18, 1));
+  onnx::NodeProto &node = model.node("Conv", {"x", "w"}, {"a"});
+  setInteger(node, "group", 2);
+  setIntegers(node, "pads", {1, 1, 1, 1});
+  setIntegers(node, "strides", {2, 1});
+  onnx::NodeProto &pool = model.node("MaxPool", {"a"}, {"b"});
+  setIntegers(pool, "kernel_shape", {2, 2});
+  setInteger(model.node("Flatten", {"b"}, {"y"}), "axis", 1);
+  return model.bytes();
+}
+
+static std::string control() {
+  OnnxModel model;
+  model.input("c", onnx::TensorProto::BOOL, {})
+      .input("x", kFloat, {"n"})
+      .output("y");
+  onnx::NodeProto &choice = model.node("If", {"c"}, {"y"});
+  for (const char *name : {"then_branch", "else_branch"}) {
+    onnx::AttributeProto *attribute = choice.add_attribute();
+    attribute->set_name(name);
+    attribute->set_type(onnx::AttributeProto::GRAPH);
+    onnx::GraphProto *graph = attribute->mutable_g();
+    OnnxModel::addNode(*graph, name[0] == 't' ? "Exp" : "Neg", {"x"}, {"r"});
+    graph->add_output()->set_name("r");
+  }
+  return model.bytes();
+}
+
+std::vector<std::string> lqc::test::fuzzSeeds() {
+  return {shapes(), convolution(), control()};
+}
