@@ -127,6 +127,7 @@ static std::string dimProblem(const struct lqc_graph &graph,
   for (const auto &[name, size] : options.dims) {
     bool isKnown = false;
     std::string known;
+    std::set<std::string> seen;
     for (int64_t i = 0; i < graph.input_count; ++i)
       for (int64_t d = 0; d < graph.inputs[i].rank; ++d) {
         const struct lqc_graph_value &value = graph.inputs[i];
@@ -137,7 +138,8 @@ static std::string dimProblem(const struct lqc_graph &graph,
                 ? std::string(value.dim_names[d])
                 : std::string(value.name) + "." + std::to_string(d);
         isKnown |= place == name;
-        known += (known.empty() ? "" : ", ") + place;
+        if (seen.insert(place).second)
+          known += (known.empty() ? "" : ", ") + place;
       }
     if (!isKnown)
       return "--dim must name a dimension of any size (" +
