@@ -12,6 +12,7 @@
 #include "lqc/Support/Error.h"
 #include "lqc/Support/Hash.h"
 #include "lqc/Support/MappedFile.h"
+#include "lqc/Support/OnnxFile.h"
 #include "lqc/Support/Table.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -29,6 +30,16 @@ namespace json = llvm::json;
 // Recording
 //===----------------------------------------------------------------------===//
 
+/// Sets lqc.inputs to these hashes and those of the files with weights.
+static void recordHashes(ModuleOp module, NamedAttrList hashes) {
+  Builder builder(module.getContext());
+  for (WeightOp weight : module.getOps<WeightOp>())
+    if (FileAttr file =
+            dyn_cast_or_null<FileAttr>(weight.getValue().value_or(Attribute())))
+      hashes.set(file.getPath(), builder.getStringAttr(file.getHeader()));
+  module->setAttr(kInputsAttrName, hashes.getDictionary(module.getContext()));
+}
+
 llvm::Error lqc::recordInputs(ModuleOp module, StringRef directory) {
   NamedAttrList hashes;
   Builder builder(module.getContext());
@@ -44,11 +55,21 @@ llvm::Error lqc::recordInputs(ModuleOp module, StringRef directory) {
       return file.takeError();
     hashes.set(name, builder.getStringAttr(contentHash(file->bytes())));
   }
-  for (WeightOp weight : module.getOps<WeightOp>())
-    if (FileAttr file =
-            dyn_cast_or_null<FileAttr>(weight.getValue().value_or(Attribute())))
-      hashes.set(file.getPath(), builder.getStringAttr(file.getHeader()));
-  module->setAttr(kInputsAttrName, hashes.getDictionary(module.getContext()));
+  recordHashes(module, std::move(hashes));
+  return llvm::Error::success();
+}
+
+llvm::Error lqc::recordGraphInput(ModuleOp module, StringRef path) {
+  llvm::Expected<MappedFile> file = MappedFile::open(path);
+  if (!file)
+    return file.takeError();
+  llvm::Expected<std::string> skeleton = readOnnxSkeleton(file->bytes(), path);
+  if (!skeleton)
+    return skeleton.takeError();
+  NamedAttrList hashes;
+  hashes.set(llvm::sys::path::filename(path),
+             StringAttr::get(module.getContext(), onnxFingerprint(*skeleton)));
+  recordHashes(module, std::move(hashes));
   return llvm::Error::success();
 }
 

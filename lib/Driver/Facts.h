@@ -46,6 +46,9 @@ inline constexpr llvm::StringLiteral kPayloadNamesAttrName =
 /// safetensors files by their headers.
 llvm::Error recordInputs(mlir::ModuleOp module, llvm::StringRef directory);
 
+/// The same of an ONNX file: all of it but the numbers, and its external data.
+llvm::Error recordGraphInput(mlir::ModuleOp module, llvm::StringRef path);
+
 /// After quantize. `methods`: searchMethodsText() of the calibrated ones.
 /// `budget`: as text, or "none".
 void recordQuantization(mlir::ModuleOp module, const ModelOptions &options,

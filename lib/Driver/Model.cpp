@@ -349,6 +349,8 @@ static llvm::Expected<Model> importGraph(Session &session,
       importOnnx(session.context(), options.model);
   if (!module)
     return module.takeError();
+  if (llvm::Error error = recordGraphInput(**module, options.model))
+    return error;
   StringRef folder = llvm::sys::path::parent_path(options.model);
   return Model{std::move(*module), folder.empty() ? "." : folder.str()};
 }

@@ -99,6 +99,7 @@ static std::string checkOutput(const Tensor &got, const Tensor &expected,
 
 /// Reads PREFIX_0.pb … of a folder. What is wrong, or "".
 static std::string readTensors(const std::string &directory, const char *prefix,
+                               const struct lqc_graph_value *values,
                                int64_t count, std::vector<Tensor> &tensors) {
   for (int64_t i = 0; i < count; ++i) {
     std::string error;
@@ -106,6 +107,10 @@ static std::string readTensors(const std::string &directory, const char *prefix,
         directory + "/" + prefix + "_" + std::to_string(i) + ".pb";
     if (!readTensor(path, tensors.emplace_back(), error))
       return error;
+    // ONNX's own tests store the bits of bfloat16 as uint16.
+    if (values[i].element == LQC_BFLOAT16 &&
+        tensors.back().element == LQC_UINT16)
+      tensors.back().element = LQC_BFLOAT16;
   }
   return {};
 }
@@ -118,9 +123,10 @@ static std::string checkSet(GraphExecutable &executable,
   const struct lqc_graph &graph = executable.graph;
   std::vector<Tensor> inputs, expected;
   std::string problem =
-      readTensors(directory, "input", graph.input_count, inputs);
+      readTensors(directory, "input", graph.inputs, graph.input_count, inputs);
   if (problem.empty())
-    problem = readTensors(directory, "output", graph.output_count, expected);
+    problem = readTensors(directory, "output", graph.outputs,
+                          graph.output_count, expected);
   if (problem.empty()) {
     problem = inputProblem(graph, inputs);
     if (!problem.empty())

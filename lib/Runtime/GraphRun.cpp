@@ -59,6 +59,12 @@ static std::string sizeProblem(const struct lqc_graph_value &value, int64_t i,
          ", got: " + std::to_string(size);
 }
 
+/// NumPy has no bfloat16: files often hold its bits as uint16.
+static bool isSameBits(const Tensor &tensor,
+                       const struct lqc_graph_value &value) {
+  return value.element == LQC_BFLOAT16 && tensor.element == LQC_UINT16;
+}
+
 std::string inputProblem(const struct lqc_graph &graph,
                          const std::vector<Tensor> &inputs) {
   NamedSizes named;
@@ -66,7 +72,7 @@ std::string inputProblem(const struct lqc_graph &graph,
     const struct lqc_graph_value &value = graph.inputs[i];
     const Tensor &tensor = inputs[size_t(i)];
     const std::string name = "input '" + std::string(value.name) + "' ";
-    if (tensor.element != value.element)
+    if (tensor.element != value.element && !isSameBits(tensor, value))
       return name + "must be " + elementName(value.element) +
              ", got: " + elementName(tensor.element);
     if (int64_t(tensor.dims.size()) != value.rank)
@@ -121,6 +127,7 @@ static std::string dimProblem(const struct lqc_graph &graph,
   for (const auto &[name, size] : options.dims) {
     bool isKnown = false;
     std::string known;
+    std::set<std::string> seen;
     for (int64_t i = 0; i < graph.input_count; ++i)
       for (int64_t d = 0; d < graph.inputs[i].rank; ++d) {
         const struct lqc_graph_value &value = graph.inputs[i];
@@ -131,7 +138,8 @@ static std::string dimProblem(const struct lqc_graph &graph,
                 ? std::string(value.dim_names[d])
                 : std::string(value.name) + "." + std::to_string(d);
         isKnown |= place == name;
-        known += (known.empty() ? "" : ", ") + place;
+        if (seen.insert(place).second)
+          known += (known.empty() ? "" : ", ") + place;
       }
     if (!isKnown)
       return "--dim must name a dimension of any size (" +
@@ -335,7 +343,7 @@ int runInputs(GraphExecutable &executable) {
 
 int benchGraph(GraphExecutable &executable) {
   constexpr double kLeastSeconds = 1;
-  constexpr size_t kLeastRuns = 5;
+  constexpr size_t kLeastRuns = 5, kMostRuns = 100'000;
   std::vector<Tensor> inputs;
   std::string problem = gatherInputs(executable, inputs);
   if (!problem.empty())
@@ -345,7 +353,8 @@ int benchGraph(GraphExecutable &executable) {
   const size_t blocks = executable.memory.blocksTaken();
   std::vector<double> times;
   for (Stopwatch all;
-       all.seconds() < kLeastSeconds || times.size() < kLeastRuns;) {
+       times.size() < kLeastRuns ||
+       (all.seconds() < kLeastSeconds && times.size() < kMostRuns);) {
     Stopwatch watch;
     call.run();
     times.push_back(watch.seconds());

@@ -548,8 +548,11 @@ Tensor NodeBuilder::checkedIndices(const Tensor &indices, Size size) {
                *knownSize(size) - 1, *known);
   if (failed())
     return numbers;
-  Value limit = scalars(OnnxType::Int64).fromIndex(sizes().value(size));
-  Tensor bound = rank0(limit, OnnxType::Int64);
+  Tensor bound =
+      knownSize(size)
+          ? integerScalar(*knownSize(size), OnnxType::Int64)
+          : rank0(scalars(OnnxType::Int64).fromIndex(sizes().value(size)),
+                  OnnxType::Int64);
   Tensor inside = map({numbers, bound}, OnnxType::Bool,
                       [](const Arith &a, ArrayRef<Value> x) {
                         Arith truth = a.of(OnnxType::Bool);

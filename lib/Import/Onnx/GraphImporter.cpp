@@ -37,8 +37,10 @@ std::string GraphImporter::nodeText(const onnx::NodeProto &node) {
   StringRef name = node.name();
   if (name.empty() && node.output_size() > 0)
     name = node.output(0);
+  StringRef op = node.op_type();
+  bool isPlain = op.size() < 80 && llvm::all_of(op, llvm::isAlnum);
   return llvm::formatv("node {0} ({1})", quote(name),
-                       StringRef(node.op_type()).take_front(80));
+                       isPlain ? op.str() : quote(op));
 }
 
 //===----------------------------------------------------------------------===//

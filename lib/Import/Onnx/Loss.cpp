@@ -24,8 +24,10 @@ static Tensor likelihoodLoss(NodeBuilder &n, const Tensor &logs,
   n.requireRank(given, logs.rank() - 1, "targets");
   n.require(isInteger(given.element), "targets must be integers");
   n.requireFloat(logs);
-  if (weights)
+  if (weights) {
     n.requireRank(weights, 1, "weights");
+    n.requireSame(logs, weights);
+  }
   if (n.failed())
     return logs;
   Size classes = logs.dims[1];

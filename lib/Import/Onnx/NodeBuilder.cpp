@@ -272,9 +272,13 @@ Size NodeBuilder::requireEqual(Size a, Size b, StringRef what) {
     fail("{0} must be equal, got: {1} != {2}", what, *x, *y);
     return a;
   }
-  Value same = arith::CmpIOp::create(builder(), loc(), arith::CmpIPredicate::eq,
-                                     sizes().value(a), sizes().value(b));
-  check(same, (what + " must be equal").str());
+  if (!sizes().isCheckedEqual(a, b)) {
+    Value same =
+        arith::CmpIOp::create(builder(), loc(), arith::CmpIPredicate::eq,
+                              sizes().value(a), sizes().value(b));
+    check(same, (what + " must be equal").str());
+    sizes().noteEqual(a, b, same.getDefiningOp());
+  }
   return x ? a : y ? b : a;
 }
 

@@ -258,7 +258,50 @@ std::optional<int> SizeMath::compare(Size a, Size b) {
   return std::nullopt;
 }
 
+bool SizeMath::isNotNegative(Size size) {
+  if (std::optional<int64_t> known = knownSize(size))
+    return *known >= 0;
+  Operation *op = cast<Value>(size).getDefiningOp();
+  if (!op)
+    return false;
+  if (isa<tensor::DimOp>(op))
+    return true;
+  auto all = [&] {
+    return llvm::all_of(op->getOperands(), [](Value operand) {
+      return isNotNegative(getAsOpFoldResult(operand));
+    });
+  };
+  if (isa<arith::MaxSIOp>(op))
+    return isNotNegative(getAsOpFoldResult(op->getOperand(0))) ||
+           isNotNegative(getAsOpFoldResult(op->getOperand(1)));
+  return isa<arith::AddIOp, arith::MulIOp, arith::MinSIOp, arith::DivSIOp>(
+             op) &&
+         all();
+}
+
+static std::pair<const void *, const void *> pairOf(Size a, Size b) {
+  const void *x = a.getOpaqueValue(), *y = b.getOpaqueValue();
+  return x < y ? std::pair(x, y) : std::pair(y, x);
+}
+
+void SizeMath::noteEqual(Size a, Size b, Operation *check) {
+  equal[pairOf(a, b)] = check;
+}
+
+bool SizeMath::isCheckedEqual(Size a, Size b) const {
+  auto found = equal.find(pairOf(a, b));
+  if (found == equal.end())
+    return false;
+  Region *region = builder.getInsertionBlock()->getParent();
+  return found->second->getParentRegion()->isAncestor(region);
+}
+
 Size SizeMath::max(Size a, Size b) {
+  // Not below a number that is not positive.
+  for (auto [x, y] : {std::pair(a, b), std::pair(b, a)})
+    if (std::optional<int64_t> known = knownSize(y);
+        known && *known <= 0 && isNotNegative(x))
+      return x;
   if (std::optional<int> order = compare(a, b))
     return *order < 0 ? b : a;
   return combine(Kind::Max, a, b);
@@ -273,6 +316,9 @@ Size SizeMath::min(Size a, Size b) {
 Size SizeMath::ifLess(Size x, Size y, Size a, Size b) {
   if (isSameSize(a, b))
     return a;
+  if (std::optional<int64_t> known = knownSize(y);
+      known && *known <= 0 && isNotNegative(x))
+    return b;
   if (std::optional<int> order = compare(x, y))
     return *order < 0 ? a : b;
   Value isLess = arith::CmpIOp::create(
@@ -348,4 +394,6 @@ void SizeMath::forget(Operation *op) {
   std::erase_if(known, isGone);
   std::erase_if(literals, isGone);
   std::erase_if(dims, isGone);
+  std::erase_if(
+      equal, [&](const auto &entry) { return op->isAncestor(entry.second); });
 }

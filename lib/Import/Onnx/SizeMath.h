@@ -59,6 +59,14 @@ public:
                                     llvm::ArrayRef<Size> b);
   /// -1, 0 or 1 where the order is known now.
   std::optional<int> compare(Size a, Size b);
+  /// Whether a size is made of sizes of dimensions in a way that keeps it from
+  /// being negative.
+  static bool isNotNegative(Size size);
+
+  /// Notes that `check` ends the program unless the two are equal.
+  void noteEqual(Size a, Size b, mlir::Operation *check);
+  /// Whether that has been checked where we build now.
+  bool isCheckedEqual(Size a, Size b) const;
 
   /// `a` if x < y (x == y), else `b`.
   Size ifLess(Size x, Size y, Size a, Size b);
@@ -87,6 +95,7 @@ private:
   std::map<std::tuple<Kind, void *, void *>, mlir::Value> known;
   std::map<int64_t, mlir::Value> literals;
   std::map<std::pair<void *, int64_t>, mlir::Value> dims;
+  std::map<std::pair<const void *, const void *>, mlir::Operation *> equal;
 };
 
 } // namespace lqc

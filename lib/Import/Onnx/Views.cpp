@@ -195,7 +195,12 @@ Tensor NodeBuilder::transpose(const Tensor &given,
 }
 
 Tensor NodeBuilder::slice(const Tensor &given, ArrayRef<Size> offsets,
-                          ArrayRef<Size> dims, ArrayRef<Size> strides) {
+                          ArrayRef<Size> wanted, ArrayRef<Size> strides) {
+  // There is nothing to take of nothing.
+  Sizes dims(wanted);
+  for (auto [size, own] : llvm::zip(dims, given.dims))
+    if (knownSize(own) == 0)
+      size = sizes().constant(0);
   typeOf(given.element, dims);
   if (failed())
     return given;

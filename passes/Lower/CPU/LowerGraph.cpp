@@ -483,6 +483,9 @@ void LowerGraphPass::runOnOperation() {
        llvm::make_early_inc_range(module.getOps<memref::GlobalOp>()))
     if (global->hasAttr(kOffsetAttrName))
       global.erase();
+  // They are written down, and would not fit what becomes of memrefs.
+  main.removeArgAttrsAttr();
+  main.removeResAttrsAttr();
   // The name belongs to C.
   if (failed(SymbolTable::replaceAllSymbolUses(
           main, StringAttr::get(&getContext(), "lqc_graph_body"), module)))

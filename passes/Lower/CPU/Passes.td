@@ -151,4 +151,30 @@ def LowerGraphPass : Pass<"lqc-lower-graph", "::mlir::ModuleOp"> {
   ];
 }
 
+def GuardArithmeticPass : Pass<"lqc-guard-arithmetic", "::mlir::ModuleOp"> {
+  let summary = "no input makes a graph's arithmetic fail";
+  let description = [{
+    Inputs are hostile: an integer division by 0 gives 0, and the smallest
+    number divided by -1 wraps, as in NumPy. bfloat16 arithmetic, which the CPU
+    does not have, becomes that of float32 with its results rounded. A module
+    without `lqc.graph` stays as it is.
+
+    Before:
+    ```mlir
+    %q = arith.divui %a, %b : i8
+    ```
+    After:
+    ```mlir
+    %is_zero = arith.cmpi eq, %b, %c0 : i8
+    %divisor = arith.select %is_zero, %c1, %b : i8
+    %quotient = arith.divui %a, %divisor : i8
+    %q = arith.select %is_zero, %c0, %quotient : i8
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::vector::VectorDialect"
+  ];
+}
+
 #endif // LQC_PASSES_LOWER_CPU

@@ -20,6 +20,7 @@ void lqc::buildLowerCPUPipeline(OpPassManager &manager) {
   manager.addPass(createBufferizeGraphPass());
   manager.addPass(createDispatchLoopsPass());
   manager.addPass(createLowerGraphPass());
+  manager.addPass(createGuardArithmeticPass());
   manager.addPass(createLowerKernelsPass());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());

@@ -152,7 +152,7 @@ TEST(OnnxError, ExternalData) {
                   location + "'");
   EXPECT_EQ(withExternal({{"location", "none.bin"}}, path),
             prefix + "external data: " + (folder / "none.bin").string() +
-                ": No such file or directory");
+                ": no such file or directory");
   EXPECT_EQ(withExternal({{"location", "w.bin"}, {"offset", "17"}}, path),
             prefix + "external data must lie within the 40 bytes of 'w.bin', "
                      "got: 24 bytes at byte 17");
@@ -180,6 +180,10 @@ TEST(OnnxError, Opsets) {
   unknown.node("Frobnicate", {"x"}, {"y"}).set_name("it");
   EXPECT_EQ(unknown.import(), "m.onnx: node 'it' (Frobnicate): the operator is "
                               "not supported in opset 17 of ai.onnx");
+  OnnxModel odd = plain();
+  odd.node("Re\nlu", {"x"}, {"y"});
+  EXPECT_THAT(odd.import(),
+              HasSubstr("node 'y' ('Re\\x0alu'): the operator is"));
   // Gelu exists since opset 20.
   OnnxModel early = plain();
   early.node("Gelu", {"x"}, {"y"});

@@ -1,0 +1,89 @@
+// RUN: lqc-opt %s --lqc-dispatch-loops --split-input-file | FileCheck %s
+
+#map = affine_map<(i, j) -> (i, j)>
+
+// Equal loops are one kernel, whatever buffers they work on; threads share the
+// outer loop.
+
+module attributes {lqc.graph = {}} {
+  // CHECK-LABEL: func.func @main
+  func.func @main(%call: !llvm.ptr, %x: memref<?x4xf32>, %y: memref<?x4xf32>) {
+    // CHECK-NOT: linalg
+    // CHECK: constant @loop.addf
+    // CHECK: llvm.call @lqc_dispatch
+    linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]}
+        ins(%x : memref<?x4xf32>) outs(%y : memref<?x4xf32>) {
+    ^bb0(%a: f32, %out: f32):
+      %0 = arith.addf %a, %a : f32
+      linalg.yield %0 : f32
+    }
+    // CHECK: constant @loop.addf
+    // CHECK: llvm.call @lqc_dispatch
+    linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]}
+        ins(%y : memref<?x4xf32>) outs(%x : memref<?x4xf32>) {
+    ^bb0(%a: f32, %out: f32):
+      %0 = arith.addf %a, %a : f32
+      linalg.yield %0 : f32
+    }
+    return
+  }
+  // CHECK-LABEL: func.func @loop.addf
+  // CHECK-SAME: (%{{.+}}: !llvm.ptr, %{{.+}}: i64, %[[BEGIN:.+]]: i64, %[[END:.+]]: i64) attributes {lqc.kernel}
+  // CHECK: scf.for
+  // CHECK: scf.for
+  // CHECK: memref.load
+  // CHECK: arith.addf
+  // CHECK: memref.store
+  // CHECK-NOT: func.func @loop.addf
+}
+
+// -----
+
+// The columns of a product run innermost, so that they become lanes; the sum
+// keeps its order.
+
+module attributes {lqc.graph = {}} {
+  func.func @main(%call: !llvm.ptr, %a: memref<8x5xf32>, %b: memref<5x16xf32>, %c: memref<8x16xf32>) {
+    linalg.matmul ins(%a, %b : memref<8x5xf32>, memref<5x16xf32>) outs(%c : memref<8x16xf32>)
+    return
+  }
+  // CHECK-LABEL: func.func @loop.matmul
+  // CHECK-DAG: %[[K:.+]] = arith.constant 5 : index
+  // CHECK-DAG: %[[N:.+]] = arith.constant 16 : index
+  // CHECK: scf.for %[[ROW:.+]] =
+  // CHECK: scf.for %[[SUMMED:.+]] = %{{.+}} to %[[K]]
+  // CHECK: scf.for %[[COLUMN:.+]] = %{{.+}} to %[[N]]
+  // CHECK: memref.load %{{.+}}[%[[ROW]], %[[SUMMED]]]
+  // CHECK: memref.load %{{.+}}[%[[SUMMED]], %[[COLUMN]]]
+}
+
+// -----
+
+// A sum of neighbours stays in a register.
+
+module attributes {lqc.graph = {}} {
+  func.func @main(%call: !llvm.ptr, %x: memref<8x5xf32>, %y: memref<8xf32>) {
+    linalg.reduce { arith.addf } ins(%x : memref<8x5xf32>) outs(%y : memref<8xf32>) dimensions = [1]
+    return
+  }
+  // CHECK-LABEL: func.func @loop.reduce
+  // CHECK: scf.for
+  // CHECK: %[[SUM:.+]] = scf.for {{.*}} iter_args
+  // CHECK: scf.yield
+  // CHECK: memref.store %[[SUM]]
+}
+
+// -----
+
+// A copy is a loop as any other.
+
+module attributes {lqc.graph = {}} {
+  // CHECK-LABEL: func.func @main
+  func.func @main(%call: !llvm.ptr, %x: memref<4xf32>, %y: memref<4xf32>) {
+    // CHECK-NOT: memref.copy
+    // CHECK: llvm.call @lqc_dispatch
+    memref.copy %x, %y : memref<4xf32> to memref<4xf32>
+    return
+  }
+  // CHECK: func.func @loop.copy
+}
