@@ -60,6 +60,7 @@ private:
   llvm::Error writeLowered();
   llvm::Error emitText();
   llvm::Error link();
+  llvm::Error prepare();
   llvm::Error checkGraphOptions() const;
   llvm::Error prepareTokenizer();
   llvm::Error openPayload();
@@ -268,10 +269,23 @@ llvm::Error Compiler::chooseTarget() {
 // The phases
 //===----------------------------------------------------------------------===//
 
+/// Whether simplify found a decoder shows what is needed beside the weights.
+llvm::Error Compiler::prepare() {
+  if (plan.to != Phase::Link || emitsText())
+    return llvm::Error::success();
+  return isGraph(*model.module) ? checkGraphOptions() : prepareTokenizer();
+}
+
 llvm::Error Compiler::runPhases() {
+  bool isPrepared = false;
   for (const PhaseInfo &info : phases()) {
-    if (!info.isPresent || !plan.runs(info.phase) || info.phase == Phase::Link)
+    if (!info.isPresent || !plan.runs(info.phase))
       continue;
+    if (info.phase > Phase::Simplify && !std::exchange(isPrepared, true))
+      if (llvm::Error error = prepare())
+        return error;
+    if (info.phase == Phase::Link)
+      break;
     // The target is a fact of the module from schedule on.
     if (info.phase == Phase::Schedule)
       (*model.module)->setAttr(kTargetAttrName, target);
@@ -332,6 +346,10 @@ llvm::Error Compiler::checkGraphOptions() const {
     return makeError("{0}: {1} is for language models, and this is a graph",
                      options.model,
                      options.evaluate.empty() ? "--tokenizer" : "--evaluate");
+  if (plan.context)
+    return makeError("{0}: --context is for language models, and this is a "
+                     "graph without past keys and values",
+                     options.model);
   return llvm::Error::success();
 }
 
@@ -529,10 +547,6 @@ llvm::Error Compiler::run() {
   if (llvm::Error error = timed(plan.startsWithImport() ? "import" : "read",
                                 [&] { return load(); }))
     return error;
-  if (plan.to == Phase::Link && !emitsText())
-    if (llvm::Error error =
-            isGraph(*model.module) ? checkGraphOptions() : prepareTokenizer())
-      return error;
   if (llvm::Error error = runPhases())
     return error;
   llvm::Error error =

@@ -268,17 +268,15 @@ lqc::makePlan(Session &session, const ModelOptions &options, Phase defaultTo) {
   plan.calibration.holdsOut = plan.budget.isGiven();
   if (options.context.empty())
     return plan;
-  if (plan.isOnnx)
-    return makeError("--context is for directories: the graph of {0} has none",
-                     options.model);
-  if (!plan.isDirectory)
-    return makeError("--context is for directories: the IR of {0} has one",
+  if (!plan.startsWithImport())
+    return makeError("--context is for the import of a model: the IR of {0} "
+                     "has one",
                      options.model);
   llvm::Expected<int64_t> context =
       parseNumber("--context", options.context, 1, INT32_MAX);
   if (!context)
     return context.takeError();
-  plan.context = *context;
+  plan.context = plan.phases.context = *context;
   return plan;
 }
 

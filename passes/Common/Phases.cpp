@@ -58,7 +58,7 @@ static void buildPhase(OpPassManager &manager, Phase phase,
                        const PhaseOptions &options) {
   switch (phase) {
   case Phase::Simplify:
-    return buildSimplifyPipeline(manager);
+    return buildSimplifyPipeline(manager, options.context);
   case Phase::Quantize:
     return buildQuantizePipeline(manager, options.quantize);
   case Phase::Schedule:

@@ -37,6 +37,8 @@ llvm::Expected<Phase> parsePhase(llvm::StringRef name);
 
 /// Choices that phases offer.
 struct PhaseOptions {
+  /// Positions in a cache slot, of a decoder that simplify finds in a graph.
+  int64_t context = 4096;
   QuantizeOptions quantize;
 };
 

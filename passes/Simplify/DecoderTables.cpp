@@ -40,7 +40,7 @@ static func::FuncOp cloneSlice(func::FuncOp graph, ArrayRef<Value> values) {
   slice.setFunctionType(FunctionType::get(graph.getContext(),
                                           slice.getArgumentTypes(),
                                           TypeRange(ValueRange(results))));
-  slice.setAllResultAttrs(SmallVector<DictionaryAttr>());
+  slice.removeResAttrsAttr();
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
     if (isa<cf::AssertOp>(op) || isOpTriviallyDead(&op))
       op.erase();

@@ -19,8 +19,9 @@ namespace lqc {
 #define GEN_PASS_REGISTRATION
 #include "passes/Simplify/Passes.h.inc"
 
-/// Appends the simplify phase.
-void buildSimplifyPipeline(mlir::OpPassManager &manager);
+/// Appends the simplify phase. `context`: of a decoder that is found in a
+/// graph.
+void buildSimplifyPipeline(mlir::OpPassManager &manager, int64_t context);
 
 } // namespace lqc
 

@@ -12,11 +12,13 @@
 
 using namespace mlir;
 
-void lqc::buildSimplifyPipeline(OpPassManager &manager) {
+void lqc::buildSimplifyPipeline(OpPassManager &manager, int64_t context) {
   manager.addPass(createCanonicalizerPass());
   // Before raising, which compares values: x * x is a square of one value.
   manager.addPass(createCSEPass());
   manager.addPass(createRaisePass());
+  // Before unused weights go, because it leaves most of the graph behind.
+  manager.addPass(createRaiseDecoderPass({context}));
   // Before CSE, because two reads of one weight are equal and two reads of two
   // equal weights are not.
   manager.addPass(createShareWeightsPass());

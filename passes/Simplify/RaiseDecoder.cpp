@@ -57,7 +57,7 @@ private:
                              int64_t headDim);
   llvm::Expected<Value> rotaryTable(const MatchedRope &found);
   llvm::Error checkMask(Value mask);
-  bool isTokens(Value indices) const;
+  bool isTokens(Value indices);
 
   func::FuncOp graph;
   int64_t context;
@@ -166,7 +166,7 @@ void DecoderRaiser::startForward() {
 //===----------------------------------------------------------------------===//
 
 /// Whether `indices` are the tokens, made one-dimensional and not negative.
-bool DecoderRaiser::isTokens(Value indices) const {
+bool DecoderRaiser::isTokens(Value indices) {
   while (Operation *op = indices.getDefiningOp()) {
     if (arith::SelectOp select = dyn_cast<arith::SelectOp>(op))
       indices = select.getFalseValue();
