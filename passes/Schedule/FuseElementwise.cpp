@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "dialects/LQC/LQC.h"
+#include "passes/Schedule/ExpandModelOps.h"
 #include "passes/Schedule/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -154,7 +155,7 @@ LogicalResult FuseElementwisePass::takeApart(ModuleOp module) {
   for (func::FuncOp function : module.getOps<func::FuncOp>())
     function.walk([&](Operation *op) {
       if (isElementwiseOnTensors(op) || isSimpleNamed(op) ||
-          isa<linalg::SoftmaxOp>(op))
+          isa<linalg::SoftmaxOp>(op) || isFloatModelOp(op))
         work.push_back(op);
     });
   IRRewriter rewriter(module.getContext());
@@ -162,6 +163,8 @@ LogicalResult FuseElementwisePass::takeApart(ModuleOp module) {
     if (linalg::SoftmaxOp softmax = dyn_cast<linalg::SoftmaxOp>(op)) {
       if (failed(decomposeSoftmax(rewriter, softmax)))
         return failure();
+    } else if (isFloatModelOp(op)) {
+      expandModelOp(rewriter, op);
     } else if (isSimpleNamed(op)) {
       rewriter.setInsertionPoint(op);
       if (failed(

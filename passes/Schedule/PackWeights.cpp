@@ -72,6 +72,8 @@ LogicalResult PackWeightsPass::packOperand(OpOperand &use,
 }
 
 void PackWeightsPass::runOnOperation() {
+  if (isGraph(getOperation()))
+    return;
   SymbolTable symbols(getOperation());
   SmallVector<OpOperand *> uses;
   getOperation().walk([&](Operation *op) {

@@ -29,7 +29,8 @@ def PackWeightsPass : Pass<"lqc-pack-weights", "::mlir::ModuleOp"> {
     %y = lqc.linear %x, %w : (tensor<?x256xf32>, tensor<768x256xbf16, #lqc.packed<16x1>>) -> tensor<?x768xf32>
     ```
 
-    Fails when a linear's weight is not a weight symbol.
+    Fails when a linear's weight is not a weight symbol. A graph (`lqc.graph`) has
+    its weights row by row and stays as it is.
   }];
   let dependentDialects = ["::lqc::LQCDialect"];
 }

@@ -122,6 +122,36 @@ static void lowerWeight(memref::GetGlobalOp get, ModuleOp module) {
   get.erase();
 }
 
+/// A view of row-major elements in another shape. Upstream's lowering knows one
+/// dynamic size for each dimension that is taken apart, and reshapes have more.
+static void lowerExpand(memref::ExpandShapeOp expand) {
+  if (!expand.getSrcType().getLayout().isIdentity())
+    return;
+  ImplicitLocOpBuilder b(expand.getLoc(), expand);
+  SmallVector<OpFoldResult> sizes = expand.getMixedOutputShape();
+  SmallVector<OpFoldResult> strides(sizes.size());
+  OpFoldResult stride = b.getIndexAttr(1);
+  auto valueOf = [&](OpFoldResult number) {
+    return getValueOrCreateConstantIndexOp(b, b.getLoc(), number);
+  };
+  for (size_t i = sizes.size(); i-- > 0;) {
+    strides[i] = stride;
+    std::optional<int64_t> size = getConstantIntValue(sizes[i]);
+    std::optional<int64_t> known = getConstantIntValue(stride);
+    // As the type has it: static up to the first dynamic size.
+    if (size && known && !expand.getResultType().isDynamicDim(i))
+      stride = b.getIndexAttr(*size * *known);
+    else
+      stride = arith::MulIOp::create(b, valueOf(sizes[i]), valueOf(stride))
+                   .getResult();
+  }
+  memref::ReinterpretCastOp view = memref::ReinterpretCastOp::create(
+      b, expand.getResultType(), expand.getSrc(),
+      OpFoldResult(b.getIndexAttr(0)), sizes, strides);
+  expand.replaceAllUsesWith(view.getResult());
+  expand.erase();
+}
+
 //===----------------------------------------------------------------------===//
 // Failures
 //===----------------------------------------------------------------------===//
@@ -477,6 +507,7 @@ void LowerGraphPass::runOnOperation() {
   module.walk([&](memref::AllocOp alloc) { lowerAlloc(alloc, module); });
   module.walk([&](memref::DeallocOp op) { lowerDealloc(op, module); });
   module.walk([&](memref::GetGlobalOp get) { lowerWeight(get, module); });
+  module.walk(lowerExpand);
   llvm::StringMap<std::string> texts;
   module.walk([&](cf::AssertOp op) { lowerAssert(op, module, texts); });
   for (memref::GlobalOp global :

@@ -90,3 +90,25 @@ func.func @layer(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
   %sum = arith.addf %x, %x : tensor<?x4xf32>
   return %sum : tensor<?x4xf32>
 }
+
+// -----
+
+// Float linears and norms of a graph are loops.
+
+module attributes {lqc.graph = {}} {
+  // CHECK-LABEL: func.func @main
+  func.func @main(%x: tensor<?x4xf32>, %w: tensor<3x4xbf16>, %g: tensor<4xf32>) -> (tensor<?x3xf32>, tensor<?x4xf32>, tensor<?x4xf32>) {
+    // CHECK: iterator_types = ["parallel", "parallel", "reduction"]
+    // CHECK: arith.extf {{.*}} : bf16 to f32
+    // CHECK: arith.mulf
+    // CHECK: math.sqrt
+    // CHECK: arith.subf
+    // CHECK: math.sqrt
+    // CHECK-NOT: lqc.linear
+    // CHECK-NOT: _norm
+    %y = lqc.linear %x, %w : (tensor<?x4xf32>, tensor<3x4xbf16>) -> tensor<?x3xf32>
+    %r = lqc.rms_norm %x, %g {epsilon = 1.0e-5 : f32} : (tensor<?x4xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+    %l = lqc.layer_norm %x, %g {epsilon = 1.0e-5 : f32} : (tensor<?x4xf32>, tensor<4xf32>) -> tensor<?x4xf32>
+    return %y, %r, %l : tensor<?x3xf32>, tensor<?x4xf32>, tensor<?x4xf32>
+  }
+}

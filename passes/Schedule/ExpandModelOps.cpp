@@ -1,0 +1,187 @@
+//===- ExpandModelOps.cpp - a graph's lqc operations as linalg ------------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The float operations that raising finds in graphs. Those of a decoder have
+// kernels of their own.
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Schedule/ExpandModelOps.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+
+using namespace mlir;
+using namespace lqc;
+
+namespace {
+/// Writes generics over rows of f32.
+class RowBuilder {
+public:
+  RowBuilder(RewriterBase &rewriter, Operation *op)
+      : b(op->getLoc(), rewriter) {}
+
+  Value empty(ArrayRef<OpFoldResult> sizes) {
+    return tensor::EmptyOp::create(b, sizes, b.getF32Type());
+  }
+  Value filled(ArrayRef<OpFoldResult> sizes, double value) {
+    return linalg::FillOp::create(b, constant(value), empty(sizes))
+        .getResult(0);
+  }
+  Value constant(double value) {
+    return arith::ConstantOp::create(b, b.getF32FloatAttr(value));
+  }
+  AffineMap map(unsigned dims, ArrayRef<unsigned> results) {
+    SmallVector<AffineExpr> exprs;
+    for (unsigned dim : results)
+      exprs.push_back(b.getAffineDimExpr(dim));
+    return AffineMap::get(dims, 0, exprs, b.getContext());
+  }
+  /// `body` sees the elements of inputs as f32, then that of the output.
+  Value generic(ValueRange inputs, Value output, ArrayRef<AffineMap> maps,
+                unsigned sums,
+                function_ref<Value(ImplicitLocOpBuilder &, ValueRange)> body) {
+    SmallVector<utils::IteratorType> iterators(maps.back().getNumDims(),
+                                               utils::IteratorType::parallel);
+    for (unsigned i = 0; i < sums; ++i)
+      iterators[iterators.size() - 1 - i] = utils::IteratorType::reduction;
+    auto write = [&](OpBuilder &builder, Location loc, ValueRange arguments) {
+      ImplicitLocOpBuilder inside(loc, builder);
+      SmallVector<Value> values;
+      for (Value argument : arguments)
+        values.push_back(
+            argument.getType().isF32()
+                ? argument
+                : arith::ExtFOp::create(inside, b.getF32Type(), argument));
+      linalg::YieldOp::create(inside, body(inside, values));
+    };
+    return linalg::GenericOp::create(b, output.getType(), inputs, output, maps,
+                                     iterators, write)
+        .getResult(0);
+  }
+
+  ImplicitLocOpBuilder b;
+};
+} // namespace
+
+static Value expandLinear(RewriterBase &rewriter, LinearOp linear) {
+  RowBuilder rows(rewriter, linear);
+  OpFoldResult count =
+      tensor::getMixedSize(rows.b, rows.b.getLoc(), linear.getInput(), 0);
+  int64_t outputs =
+      cast<RankedTensorType>(linear.getWeight().getType()).getDimSize(0);
+  SmallVector<OpFoldResult> sizes = {count, rows.b.getIndexAttr(outputs)};
+  Value start = rows.filled(sizes, 0);
+  if (linear.getBias())
+    start = rows.generic(
+        linear.getBias(), rows.empty(sizes),
+        {rows.map(2, {1}), rows.map(2, {0, 1})}, 0,
+        [](ImplicitLocOpBuilder &, ValueRange values) { return values[0]; });
+  return rows.generic(
+      {linear.getInput(), linear.getWeight()}, start,
+      {rows.map(3, {0, 2}), rows.map(3, {1, 2}), rows.map(3, {0, 1})}, 1,
+      [](ImplicitLocOpBuilder &b, ValueRange values) -> Value {
+        Value product = arith::MulFOp::create(b, values[0], values[1]);
+        return arith::AddFOp::create(b, values[2], product);
+      });
+}
+
+/// Of each row: the sum of what `element` makes of its elements, over their
+/// number.
+static Value
+meanOf(RowBuilder &rows, ValueRange inputs, ArrayRef<AffineMap> inputMaps,
+       function_ref<Value(ImplicitLocOpBuilder &, ValueRange)> element) {
+  OpFoldResult count =
+      tensor::getMixedSize(rows.b, rows.b.getLoc(), inputs[0], 0);
+  int64_t columns = cast<RankedTensorType>(inputs[0].getType()).getDimSize(1);
+  SmallVector<AffineMap> maps(inputMaps);
+  maps.push_back(rows.map(2, {0}));
+  Value sum = rows.generic(
+      inputs, rows.filled(count, 0), maps, 1,
+      [&](ImplicitLocOpBuilder &b, ValueRange values) -> Value {
+        return arith::AddFOp::create(b, values.back(), element(b, values));
+      });
+  Value number = rows.constant(double(columns));
+  return rows.generic(sum, rows.empty(count),
+                      {rows.map(1, {0}), rows.map(1, {0})}, 0,
+                      [&](ImplicitLocOpBuilder &b, ValueRange values) -> Value {
+                        return arith::DivFOp::create(b, values[0], number);
+                      });
+}
+
+/// `mean`: null to leave it out; `bias`: may be null.
+static Value expandNorm(RewriterBase &rewriter, Operation *op, Value input,
+                        Value gain, Value bias, double epsilon,
+                        bool subtractsMean) {
+  RowBuilder rows(rewriter, op);
+  AffineMap element = rows.map(2, {0, 1}), row = rows.map(2, {0}),
+            column = rows.map(2, {1});
+  Value centred = input;
+  SmallVector<OpFoldResult> sizes =
+      tensor::getMixedSizes(rows.b, rows.b.getLoc(), input);
+  if (subtractsMean) {
+    Value mean =
+        meanOf(rows, input, element,
+               [](ImplicitLocOpBuilder &, ValueRange v) { return v[0]; });
+    centred =
+        rows.generic({input, mean}, rows.empty(sizes), {element, row, element},
+                     0, [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+                       return arith::SubFOp::create(b, v[0], v[1]);
+                     });
+  }
+  Value square = meanOf(rows, centred, element,
+                        [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+                          return arith::MulFOp::create(b, v[0], v[0]);
+                        });
+  Value small = rows.constant(epsilon);
+  SmallVector<Value> inputs = {centred, square, gain};
+  SmallVector<AffineMap> maps = {element, row, column};
+  if (bias) {
+    inputs.push_back(bias);
+    maps.push_back(column);
+  }
+  maps.push_back(element);
+  return rows.generic(
+      inputs, rows.empty(sizes), maps, 0,
+      [&](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+        Value root = math::SqrtOp::create(
+            b, arith::AddFOp::create(b, v[1], small).getResult());
+        Value scaled = arith::MulFOp::create(
+            b, arith::DivFOp::create(b, v[0], root).getResult(), v[2]);
+        return bias ? arith::AddFOp::create(b, scaled, v[3]).getResult()
+                    : scaled;
+      });
+}
+
+bool lqc::isFloatModelOp(Operation *op) {
+  return isa<LinearOp, RmsNormOp, LayerNormOp>(op) &&
+         llvm::none_of(op->getOperandTypes(), [](Type type) {
+           RankedTensorType tensor = dyn_cast<RankedTensorType>(type);
+           return tensor && tensor.getEncoding();
+         });
+}
+
+void lqc::expandModelOp(RewriterBase &rewriter, Operation *op) {
+  rewriter.setInsertionPoint(op);
+  Value result;
+  if (LinearOp linear = dyn_cast<LinearOp>(op))
+    result = expandLinear(rewriter, linear);
+  else if (RmsNormOp norm = dyn_cast<RmsNormOp>(op))
+    result = expandNorm(rewriter, op, norm.getInput(), norm.getGain(), {},
+                        norm.getEpsilon().convertToDouble(), false);
+  else if (LayerNormOp norm = dyn_cast<LayerNormOp>(op))
+    result =
+        expandNorm(rewriter, op, norm.getInput(), norm.getGain(),
+                   norm.getBias(), norm.getEpsilon().convertToDouble(), true);
+  if (result.getType() != op->getResult(0).getType())
+    result = tensor::CastOp::create(rewriter, op->getLoc(),
+                                    op->getResult(0).getType(), result);
+  rewriter.replaceOp(op, result);
+}
