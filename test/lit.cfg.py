@@ -36,6 +36,8 @@ config.substitutions += [
     ("%test_root", os.path.join(config.lqc_source_dir, "test")),
     ("%golden", os.path.join(config.lqc_source_dir, "test", "golden")),
     ("%shared_models", shared_models),
+    # Debian's libonnx-testdata
+    ("%onnx_data", "/usr/share/libonnx-testdata/data"),
     ("%python", config.python),
 ]
 

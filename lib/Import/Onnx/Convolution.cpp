@@ -350,6 +350,8 @@ static Tensor spread(NodeBuilder &n, const Tensor &a,
   Tensor zeros = n.zeros(a.element, dims);
   if (n.failed())
     return a;
+  if (llvm::any_of(a.dims, [](Size size) { return knownSize(size) == 0; }))
+    return zeros; // there is nothing to put in
   Sizes offsets(a.rank(), s.constant(0));
   Value value = tensor::InsertSliceOp::create(
       n.builder(), n.loc(), a.value, zeros.value, offsets, a.dims, step);

@@ -74,8 +74,9 @@ Tensor NodeBuilder::built(const Tensor &tensor) {
     result.value = importer.storedValue(*tensor.stored);
     return result;
   }
-  result.value = fromElements(*tensor.elements, tensor.element).value;
-  if (tensor.rank() != 1) {
+  bool isScalar = tensor.rank() == 0;
+  result.value = fromElements(*tensor.elements, tensor.element, isScalar).value;
+  if (tensor.rank() > 1) {
     Tensor flat = make(result.value, tensor.element);
     result.value = reshape(flat, tensor.dims).value;
   }

@@ -312,18 +312,27 @@ static void buildLrn(NodeBuilder &n) {
   }));
 }
 
-/// Nothing is dropped outside training.
+/// Nothing is dropped outside training, or with a ratio of 0; which of them it
+/// is may be known to the program only.
 static void buildDropout(NodeBuilder &n) {
   Tensor a = n.raw(0);
-  if (n.has(2)) {
-    std::optional<SmallVector<int64_t>> training = n.knownIntegers(2);
-    std::optional<SmallVector<double>> ratio =
-        n.has(1) ? n.knownReals(1) : SmallVector<double>{0.5};
-    bool isOff = training && training->size() == 1 && training->front() == 0;
-    bool isNothing = ratio && ratio->size() == 1 && ratio->front() == 0;
-    if (!isOff && !isNothing)
-      return n.fail("training is not supported: training_mode must be a "
-                    "constant false");
+  std::optional<SmallVector<int64_t>> training =
+      n.has(2) ? n.knownIntegers(2) : SmallVector<int64_t>{0};
+  bool isOff = training && training->size() == 1 && training->front() == 0;
+  if (!isOff) {
+    Tensor mode = n.input(2);
+    n.require(mode.element == OnnxType::Bool, "training_mode must be bool");
+    if (n.failed())
+      return;
+    Arith truth = n.scalars(OnnxType::Bool);
+    Value isNothing = truth.bitNot(n.extract(mode));
+    if (n.has(1)) {
+      Tensor ratio = n.input(1);
+      Arith f = n.scalars(ratio.element);
+      isNothing =
+          truth.bitOr(isNothing, f.equal(n.extract(ratio), f.constant(0)));
+    }
+    n.check(isNothing, "training with a ratio that is not 0 is not supported");
   }
   n.set(0, a);
   if (n.wants(1))

@@ -246,14 +246,9 @@ std::optional<int> SizeMath::compare(Size a, Size b) {
   std::optional<int64_t> x = knownSize(a), y = knownSize(b);
   if (x && y)
     return *x < *y ? -1 : 1;
-  // The size of a dimension is not negative.
-  auto isDim = [](Size size) {
-    Value value = dyn_cast<Value>(size);
-    return value && value.getDefiningOp<tensor::DimOp>();
-  };
-  if (x && *x < 0 && isDim(b))
+  if (x && *x < 0 && isNotNegative(b))
     return -1;
-  if (y && *y < 0 && isDim(a))
+  if (y && *y < 0 && isNotNegative(a))
     return 1;
   return std::nullopt;
 }

@@ -225,7 +225,8 @@ Tensor NodeBuilder::sliceAxis(const Tensor &tensor, int64_t axis, Size offset,
 
 Tensor NodeBuilder::insert(const Tensor &part, const Tensor &tensor,
                            ArrayRef<Size> offsets) {
-  if (failed())
+  auto isNothing = [](Size size) { return knownSize(size) == 0; };
+  if (failed() || llvm::any_of(part.dims, isNothing))
     return tensor;
   Sizes ones(tensor.rank(), sizes().constant(1));
   Value value = tensor::InsertSliceOp::create(

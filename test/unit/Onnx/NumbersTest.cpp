@@ -109,8 +109,9 @@ static std::string nameOf(const testing::TestParamInfo<const char *> &info) {
   return name.substr(name.starts_with("test_") ? 5 : 0);
 }
 
-#define LQC_MODELS(FAMILY, ...)                                                \
-  INSTANTIATE_TEST_SUITE_P(FAMILY, OnnxNumbers, testing::Values(__VA_ARGS__),  \
+/// The models of the array kFAMILY.
+#define LQC_MODELS(FAMILY)                                                     \
+  INSTANTIATE_TEST_SUITE_P(FAMILY, OnnxNumbers, testing::ValuesIn(k##FAMILY),  \
                            nameOf)
 
 #include "test/unit/Onnx/Models.inc"
