@@ -278,9 +278,13 @@ public:
 
 private:
   void release() {
+    // Two outputs may be one tensor.
+    std::set<void *> blocks;
     for (lqc_graph_tensor &output : outputs)
-      if (void *data = std::exchange(output.data, nullptr))
-        lqc_graph_free(&executable.memory, data);
+      blocks.insert(std::exchange(output.data, nullptr));
+    blocks.erase(nullptr);
+    for (void *data : blocks)
+      lqc_graph_free(&executable.memory, data);
   }
 
   GraphExecutable &executable;

@@ -66,7 +66,7 @@ struct lqc_graph_call {
   const struct lqc_graph_tensor *inputs; /* (lqc_graph.input_count) */
   /* (lqc_graph.output_count) `dims` has place for the rank; the run sets what
      it points to and `data`, memory that the caller gives back with
-     lqc_graph_free. */
+     lqc_graph_free. Two outputs may be the same memory. */
   struct lqc_graph_tensor *outputs;
 };
 
