@@ -18,6 +18,8 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace lqc;
 
@@ -160,8 +162,63 @@ static Value expandNorm(RewriterBase &rewriter, Operation *op, Value input,
       });
 }
 
+static Value expandEmbedding(RewriterBase &rewriter, EmbeddingOp op) {
+  RowBuilder rows(rewriter, op);
+  OpFoldResult count =
+      tensor::getMixedSize(rows.b, rows.b.getLoc(), op.getIndices(), 0);
+  SmallVector<OpFoldResult> sizes = {
+      count, rows.b.getIndexAttr(op.getType().getDimSize(1))};
+  // Indices are no numbers to widen, so they are read inside.
+  return rows.generic(
+      {}, rows.empty(sizes), rows.map(2, {0, 1}), 0,
+      [&](ImplicitLocOpBuilder &b, ValueRange) -> Value {
+        Value row = linalg::IndexOp::create(b, 0);
+        Value column = linalg::IndexOp::create(b, 1);
+        Value index = tensor::ExtractOp::create(b, op.getIndices(), row);
+        index = arith::IndexCastOp::create(b, b.getIndexType(), index);
+        Value number = tensor::ExtractOp::create(b, op.getTable(),
+                                                 ValueRange{index, column});
+        if (!number.getType().isF32())
+          number = arith::ExtFOp::create(b, b.getF32Type(), number);
+        return number;
+      });
+}
+
+/// f(g), for the functions that lqc.gated_activation knows.
+static Value activate(ImplicitLocOpBuilder &b, ActivationKind kind, Value g) {
+  auto number = [&](double value) -> Value {
+    return arith::ConstantOp::create(b, b.getF32FloatAttr(float(value)));
+  };
+  if (kind == ActivationKind::silu) {
+    Value power = math::ExpOp::create(b, arith::NegFOp::create(b, g));
+    return arith::DivFOp::create(b, g,
+                                 arith::AddFOp::create(b, number(1), power));
+  }
+  Value cube = arith::MulFOp::create(b, g, arith::MulFOp::create(b, g, g));
+  Value sum = arith::AddFOp::create(
+      b, g, arith::MulFOp::create(b, number(0.044715), cube));
+  Value tanh = math::TanhOp::create(
+      b, arith::MulFOp::create(b, number(std::sqrt(2 / M_PI)), sum));
+  return arith::MulFOp::create(b, arith::MulFOp::create(b, number(0.5), g),
+                               arith::AddFOp::create(b, number(1), tanh));
+}
+
+static Value expandGate(RewriterBase &rewriter, GatedActivationOp op) {
+  RowBuilder rows(rewriter, op);
+  AffineMap element = rows.map(2, {0, 1});
+  SmallVector<OpFoldResult> sizes =
+      tensor::getMixedSizes(rows.b, rows.b.getLoc(), op.getGate());
+  return rows.generic({op.getGate(), op.getUp()}, rows.empty(sizes),
+                      {element, element, element}, 0,
+                      [&](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+                        return arith::MulFOp::create(
+                            b, activate(b, op.getKind(), v[0]), v[1]);
+                      });
+}
+
 bool lqc::isFloatModelOp(Operation *op) {
-  return isa<LinearOp, RmsNormOp, LayerNormOp>(op) &&
+  return isa<EmbeddingOp, GatedActivationOp, LinearOp, RmsNormOp, LayerNormOp>(
+             op) &&
          llvm::none_of(op->getOperandTypes(), [](Type type) {
            RankedTensorType tensor = dyn_cast<RankedTensorType>(type);
            return tensor && tensor.getEncoding();
@@ -173,6 +230,10 @@ void lqc::expandModelOp(RewriterBase &rewriter, Operation *op) {
   Value result;
   if (LinearOp linear = dyn_cast<LinearOp>(op))
     result = expandLinear(rewriter, linear);
+  else if (EmbeddingOp lookup = dyn_cast<EmbeddingOp>(op))
+    result = expandEmbedding(rewriter, lookup);
+  else if (GatedActivationOp gate = dyn_cast<GatedActivationOp>(op))
+    result = expandGate(rewriter, gate);
   else if (RmsNormOp norm = dyn_cast<RmsNormOp>(op))
     result = expandNorm(rewriter, op, norm.getInput(), norm.getGain(), {},
                         norm.getEpsilon().convertToDouble(), false);

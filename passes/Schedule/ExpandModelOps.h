@@ -14,7 +14,7 @@
 
 namespace lqc {
 
-/// True for a linear or a norm whose operands are plain floats.
+/// True for a linear, a norm, an embedding or a gate on plain floats.
 bool isFloatModelOp(mlir::Operation *op);
 
 /// Replaces such an operation by `linalg.generic`s.
