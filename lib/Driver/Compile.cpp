@@ -271,21 +271,22 @@ llvm::Error Compiler::chooseTarget() {
 
 /// Whether simplify found a decoder shows what is needed beside the weights.
 llvm::Error Compiler::prepare() {
+  if (plan.context && isGraph(*model.module))
+    return makeError("{0}: --context is for language models, and this is a "
+                     "graph without past keys and values",
+                     options.model);
   if (plan.to != Phase::Link || emitsText())
     return llvm::Error::success();
   return isGraph(*model.module) ? checkGraphOptions() : prepareTokenizer();
 }
 
 llvm::Error Compiler::runPhases() {
-  bool isPrepared = false;
+  if (!plan.runs(Phase::Simplify))
+    if (llvm::Error error = prepare())
+      return error;
   for (const PhaseInfo &info : phases()) {
-    if (!info.isPresent || !plan.runs(info.phase))
+    if (!info.isPresent || !plan.runs(info.phase) || info.phase == Phase::Link)
       continue;
-    if (info.phase > Phase::Simplify && !std::exchange(isPrepared, true))
-      if (llvm::Error error = prepare())
-        return error;
-    if (info.phase == Phase::Link)
-      break;
     // The target is a fact of the module from schedule on.
     if (info.phase == Phase::Schedule)
       (*model.module)->setAttr(kTargetAttrName, target);
@@ -295,6 +296,9 @@ llvm::Error Compiler::runPhases() {
           return runPhase(session, model, info.phase, plan, options);
         }))
       return error;
+    if (info.phase == Phase::Simplify)
+      if (llvm::Error error = prepare())
+        return error;
   }
   keepFacts();
   return llvm::Error::success();
@@ -346,10 +350,6 @@ llvm::Error Compiler::checkGraphOptions() const {
     return makeError("{0}: {1} is for language models, and this is a graph",
                      options.model,
                      options.evaluate.empty() ? "--tokenizer" : "--evaluate");
-  if (plan.context)
-    return makeError("{0}: --context is for language models, and this is a "
-                     "graph without past keys and values",
-                     options.model);
   return llvm::Error::success();
 }
 

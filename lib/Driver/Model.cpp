@@ -272,6 +272,11 @@ lqc::makePlan(Session &session, const ModelOptions &options, Phase defaultTo) {
     return makeError("--context is for the import of a model: the IR of {0} "
                      "has one",
                      options.model);
+  if (plan.isOnnx && !plan.runs(Phase::Simplify))
+    return makeError(
+        "--context is for the simplify phase, which finds decoders "
+        "in graphs and does not run from {0} to {1}",
+        phaseName(plan.from), phaseName(plan.to));
   llvm::Expected<int64_t> context =
       parseNumber("--context", options.context, 1, INT32_MAX);
   if (!context)
