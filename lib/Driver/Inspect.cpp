@@ -7,6 +7,7 @@
 
 #include "lib/Driver/Facts.h"
 #include "lib/Driver/Model.h"
+#include "lqc/Import/Onnx/Operators.h"
 #include "lqc/Import/Safetensors/Checkpoint.h"
 #include "lqc/Statistics/Statistics.h"
 #include "lqc/Support/Error.h"
@@ -373,8 +374,37 @@ static bool looksLikeSafetensors(StringRef path) {
          (*file)->getBuffer().back() == '{';
 }
 
+//===----------------------------------------------------------------------===//
+// ONNX
+//===----------------------------------------------------------------------===//
+
+static void inspectOperators(bool asJson, llvm::raw_ostream &out) {
+  json::Array rows;
+  Table table({"operator", "domain", "operator sets", "limits"});
+  for (const OnnxOperator &op : onnxOperators()) {
+    rows.push_back(json::Object{{"domain", op.domain},
+                                {"name", op.name},
+                                {"versions", json::Array(op.versions)},
+                                {"limits", op.limits}});
+    std::string versions;
+    for (int64_t since : op.versions)
+      versions += (versions.empty() ? "" : ", ") + std::to_string(since);
+    table.addRow({op.name.str(),
+                  op.domain.empty() ? "ai.onnx" : op.domain.str(), versions,
+                  op.limits.str()});
+  }
+  if (asJson)
+    printJson({{"operators", std::move(rows)}}, out);
+  else
+    table.print(out);
+}
+
 llvm::Error lqc::inspect(const InspectOptions &options,
                          llvm::raw_ostream &out) {
+  if (options.onnxOperators) {
+    inspectOperators(options.json, out);
+    return llvm::Error::success();
+  }
   llvm::sys::fs::file_status status;
   if (std::error_code code = llvm::sys::fs::status(options.path, status))
     return errorWithHint(options.path + ": " + code.message(),

@@ -1,10 +1,11 @@
 """Compiles ONNX's tests with lqc, runs the executables and compares with the known
 results (`--check`): how much of ONNX works, and why the rest does not.
 
-A test is a folder with model.onnx and test_data_set_*. The results are written as
-JSON; the table on standard output counts them by operator. The exit code is 0 if at
-least --least percent of the tests that count pass: those without string, sequence,
-optional or training types.
+A test is a folder with model.onnx and test_data_set_*. The table on standard output
+counts results by operator; --docs writes docs/onnx-support.md from them. The exit code
+is 0 if at least --least percent of the tests that count pass: those without string,
+sequence, optional or training types. --sample runs the tests that ./dev test runs: one
+that passes for each operator, as far as tools/dev/conformance.txt goes.
 """
 
 import argparse
@@ -19,11 +20,73 @@ import sys
 import tempfile
 import time
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = pathlib.Path("/usr/share/libonnx-testdata/data")
+SAMPLE = ROOT / "tools" / "dev" / "conformance.txt"
+PAGE = ROOT / "docs" / "onnx-support.md"
 FOLDERS = ["node", "pytorch-converted", "pytorch-operator", "simple"]
 # What LQC says of a model that holds what it does not take at all.
 OUT_OF_SCOPE = re.compile(r"string|sequence|optional|training|map\(", re.IGNORECASE)
 SIGNALS = "the executable died of signal"
+
+
+# TensorProto.DataType
+TYPES = {
+    1: "float", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64",
+    8: "string", 9: "bool", 10: "float16", 11: "double", 12: "uint32", 13: "uint64",
+    16: "bfloat16",
+}  # fmt: skip
+
+
+#
+# Protobuf, as far as names and types need it
+#
+
+
+def varint(data, place):
+    value = shift = 0
+    while True:
+        byte = data[place]
+        value |= (byte & 127) << shift
+        place, shift = place + 1, shift + 7
+        if byte < 128:
+            return value, place
+
+
+def fields(data):
+    """(number, value) of a message; values are ints or bytes."""
+    place = 0
+    while place < len(data):
+        key, place = varint(data, place)
+        kind = key & 7
+        if kind == 0:
+            value, place = varint(data, place)
+        else:
+            size, place = varint(data, place) if kind == 2 else (8 if kind == 1 else 4, place)
+            value, place = data[place : place + size], place + size
+        yield key >> 3, value
+
+
+def operators_of(model):
+    """The operators that a model's graph consists of, without subgraphs."""
+    graph = next(value for number, value in fields(model.read_bytes()) if number == 7)
+    nodes = (value for number, value in fields(graph) if number == 1)
+    return sorted(
+        {v.decode() for node in nodes for number, v in fields(node) if number == 4} - {"Constant"}
+    )
+
+
+def types_of(test):
+    """Element types of a test's inputs."""
+    types = set()
+    for path in test.glob("test_data_set_*/input_*.pb"):
+        types |= {TYPES.get(v) for number, v in fields(path.read_bytes()) if number == 2}
+    return sorted(types - {None})
+
+
+#
+# One test
+#
 
 
 def run(command, timeout):
@@ -81,22 +144,88 @@ def counts(result):
     )
 
 
-def operator_of(name):
-    """test_reduce_sum_keepdims_example -> reduce_sum, as far as names tell."""
-    words = name.split("/")[1].removeprefix("test_").split("_")
-    return words[0] if len(words) < 2 or words[0] not in ("reduce", "cast") else "_".join(words[:2])
-
-
-def find_tests(data, name_filter):
+def find_tests(data, name_filter, sample):
     tests = [path.parent for name in FOLDERS for path in sorted((data / name).glob("*/model.onnx"))]
-    return [test for test in tests if re.search(name_filter, f"{test.parent.name}/{test.name}")]
+    chosen = set(SAMPLE.read_text().split()) if sample else None
+    return [
+        test
+        for test in tests
+        if re.search(name_filter, f"{test.parent.name}/{test.name}")
+        and (chosen is None or f"{test.parent.name}/{test.name}" in chosen)
+    ]
 
 
-def report(results):
-    by_operator = collections.defaultdict(collections.Counter)
+#
+# Reports
+#
+
+
+def by_operator(results, data):
+    """{operator: results of the tests that are about it}: those that have no other."""
+    found = collections.defaultdict(list)
     for result in results:
-        by_operator[operator_of(result["test"])][result["status"]] += 1
-    for operator, statuses in sorted(by_operator.items()):
+        operators = operators_of(data / result["test"] / "model.onnx")
+        if len(operators) == 1 or result["test"].startswith("pytorch"):
+            for operator in operators:
+                found[operator].append(result)
+    return found
+
+
+def choose_sample(results, data, count=150):
+    """Passing tests, one for each operator in turn, until there are enough."""
+    queues = [
+        [r["test"] for r in found if r["status"] == "pass"]
+        for _, found in sorted(by_operator(results, data).items())
+    ]
+    chosen = []
+    while len(chosen) < count and any(queues):
+        for queue in filter(None, queues):
+            test = queue.pop(0)
+            if test not in chosen and len(chosen) < count:
+                chosen.append(test)
+    SAMPLE.write_text("\n".join(sorted(chosen)) + "\n")
+
+
+def write_page(results, lqc, data):
+    table = json.loads(
+        subprocess.run([lqc, "inspect", "--onnx-operators", "--json"], capture_output=True, check=True).stdout
+    )
+    tests = by_operator(results, data)
+    scope = [result for result in results if counts(result)]
+    passed = sum(result["status"] == "pass" for result in results)
+    lines = [
+        "<!-- Generated by ./dev conformance --docs; do not edit. -->",
+        "# ONNX support",
+        "",
+        "`lqc compile model.onnx` imports these operators, of the operator sets 7 to 23. The numbers name the sets in which a",
+        "definition changed; all that are not newer than the model's are done. *Tests* are those of ONNX (Debian's",
+        "`libonnx-testdata`) about the operator, compiled and run; *types* are what their inputs have.",
+        "",
+        f"{passed} of the {len(scope)} tests without string, sequence, optional or training types pass.",
+        "",
+        "| operator | operator sets | tests | types | limits |",
+        "|---|---|---|---|---|",
+    ]
+    for row in table["operators"]:
+        name = row["name"] if not row["domain"] else f"{row['domain']}.{row['name']}"
+        found = tests.get(row["name"], [])
+        passing = [result for result in found if result["status"] == "pass"]
+        types = sorted({t for result in passing for t in types_of(data / result["test"])})
+        ratio = f"{len(passing)} of {len(found)}" if found else ""
+        versions = ", ".join(map(str, row["versions"]))
+        lines.append(f"| {name} | {versions} | {ratio} | {', '.join(types)} | {row['limits']} |")
+    lines += ["", "## Tests that do not pass", ""]
+    lines += ["| test | stage | reason |", "|---|---|---|"]
+    for result in results:
+        if result["status"] != "pass":
+            reason = result["reason"].replace("|", "\\|")
+            lines.append(f"| {result['test']} | {result['status']} | {reason} |")
+    PAGE.write_text("\n".join(lines) + "\n")
+
+
+def report(results, data):
+    for operator, found in sorted(by_operator(results, data).items()):
+        statuses = collections.Counter(result["status"] for result in found)
         print(f"{operator:<32} " + ", ".join(f"{n} {s}" for s, n in sorted(statuses.items())))
     for result in results:
         if result["status"] != "pass":
@@ -118,9 +247,12 @@ def main():
     parser.add_argument("--timeout", type=float, default=60, help="seconds for one step")
     parser.add_argument("--least", type=float, default=0, help="percent that must pass")
     parser.add_argument("--json", type=pathlib.Path, help="write the results here")
+    parser.add_argument("--docs", action="store_true", help="write docs/onnx-support.md")
+    parser.add_argument("--sample", action="store_true", help="only the tests of ./dev test")
+    parser.add_argument("--choose-sample", action="store_true", help="write conformance.txt anew")
     parser.add_argument("filter", nargs="?", default="", help="a regular expression")
     args = parser.parse_args()
-    tests = find_tests(args.data, args.filter)
+    tests = find_tests(args.data, args.filter, args.sample)
     if not tests:
         print(f"no test in {args.data} (is libonnx-testdata installed?)", file=sys.stderr)
         return 1
@@ -128,7 +260,11 @@ def main():
         results = list(pool.map(lambda t: run_test(args.lqc, t, args.timeout), tests))
     if args.json:
         args.json.write_text(json.dumps(results, indent=1) + "\n")
-    return 0 if report(results) >= args.least else 1
+    if args.docs:
+        write_page(results, args.lqc, args.data)
+    if args.choose_sample:
+        choose_sample(results, args.data)
+    return 0 if report(results, args.data) >= args.least else 1
 
 
 if __name__ == "__main__":

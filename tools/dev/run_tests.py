@@ -159,11 +159,13 @@ def flatten(suite):
             yield item
 
 
-def run_checks(name_filter):
-    """Facts about the sources: each check is one test."""
+def run_checks(build, name_filter):
+    """Facts about the sources, and runs of other scripts: each is one test."""
+    conformance = ["tools/dev/conformance.py", "--lqc", str(build / "bin" / "lqc"), "--sample"]
     checks = {
         "check/layout": [sys.executable, "tools/dev/check_layout.py"],
         "check/reference-docs": [sys.executable, "tools/dev/docs.py", "--check"],
+        "check/onnx-conformance": [sys.executable, *conformance, "--least", "100"],
     }
     count = Count()
     for name, command in checks.items():
@@ -185,7 +187,7 @@ def main():
         "unit tests": run_unit_tests(args.build, args.jobs, args.filter),
         "lit tests": run_lit(args.build, args.jobs, args.filter),
         "tool tests": run_tool_tests(args.filter),
-        "checks": run_checks(args.filter),
+        "checks": run_checks(args.build, args.filter),
     }
     heading("summary")
     for name, count in parts.items():

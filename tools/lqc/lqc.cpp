@@ -79,6 +79,7 @@ examples:
   lqc inspect ./model/model.safetensors
   lqc inspect ./tiny --json
   lqc inspect stats.safetensors      what lqc calibrate has seen: outliers, unseen channels
+  lqc inspect --onnx-operators       which operators of ONNX, of which operator sets
 )";
 
 static constexpr const char *kInterpretExamples = R"(
@@ -311,6 +312,8 @@ struct Flags {
                 compile};
 
   Switch json{"json", "print JSON", inspect, eval};
+  Switch onnxOperators{"onnx-operators",
+                       "list the operators of ONNX that are imported", inspect};
 
   Text reference{"reference", "MODEL",
                  "what to compare with: directory, .mlir file or executable",
@@ -428,7 +431,9 @@ static llvm::Error runCommand(const Flags &flags) {
   if (calibrateCommand)
     return runCalibrate(flags);
   if (inspectCommand)
-    return lqc::inspect({flags.paths.front(), flags.json}, llvm::outs());
+    return lqc::inspect({flags.paths.empty() ? "" : flags.paths.front(),
+                         flags.json, flags.onnxOperators},
+                        llvm::outs());
   if (interpretCommand) {
     lqc::InterpretOptions options;
     flags.readModelOptions(options);
@@ -542,11 +547,13 @@ int main(int argc, char **argv) {
     }
     return fail(cleanParserMessage(text, command));
   }
-  if (flags.paths.size() != 1)
-    return fail(("lqc " + command +
-                 " takes one model, got: " + llvm::Twine(flags.paths.size()) +
-                 "\ntry: lqc " + command + " --help")
-                    .str());
+  if (flags.paths.size() != size_t(!flags.onnxOperators))
+    return fail(
+        ("lqc " + command +
+         (flags.onnxOperators ? " --onnx-operators takes no model, got: "
+                              : " takes one model, got: ") +
+         llvm::Twine(flags.paths.size()) + "\ntry: lqc " + command + " --help")
+            .str());
   if (evalCommand)
     return runEval(flags);
   if (llvm::Error error = runCommand(flags))

@@ -100,6 +100,8 @@ struct EvalOptions : ModelOptions {
 struct InspectOptions {
   std::string path;
   bool json = false;
+  /// The operators of ONNX that are imported, instead of a path.
+  bool onnxOperators = false;
 };
 
 /// Makes an executable, or the IR after a phase. The report goes to `out`.

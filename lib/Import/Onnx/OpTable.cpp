@@ -7,7 +7,9 @@
 
 #include "lib/Import/Onnx/OpTable.h"
 
-#include <vector>
+#include "lqc/Import/Onnx/Operators.h"
+
+#include <tuple>
 
 using namespace lqc;
 
@@ -48,4 +50,20 @@ const OnnxOp *lqc::findOnnxOp(llvm::StringRef domain, llvm::StringRef name,
       }
     }
   return best;
+}
+
+std::vector<OnnxOperator> lqc::onnxOperators() {
+  std::vector<OnnxOperator> operators;
+  for (llvm::ArrayRef<OnnxOp> family : onnxOps())
+    for (const OnnxOp &op : family) {
+      OnnxOperator row{op.domain, op.name, {}, op.limits};
+      for (int64_t since : op.versions)
+        if (since)
+          row.versions.push_back(since);
+      operators.push_back(std::move(row));
+    }
+  llvm::sort(operators, [](const OnnxOperator &a, const OnnxOperator &b) {
+    return std::tie(a.domain, a.name) < std::tie(b.domain, b.name);
+  });
+  return operators;
 }
