@@ -394,7 +394,7 @@ static void inspectOperators(bool asJson, llvm::raw_ostream &out) {
                   op.limits.str()});
   }
   if (asJson)
-    printJson({{"operators", std::move(rows)}}, out);
+    printJson(json::Object{{"operators", std::move(rows)}}, out);
   else
     table.print(out);
 }

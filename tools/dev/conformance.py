@@ -187,9 +187,8 @@ def choose_sample(results, data, count=150):
 
 
 def write_page(results, lqc, data):
-    table = json.loads(
-        subprocess.run([lqc, "inspect", "--onnx-operators", "--json"], capture_output=True, check=True).stdout
-    )
+    command = [lqc, "inspect", "--onnx-operators", "--json"]
+    table = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     tests = by_operator(results, data)
     scope = [result for result in results if counts(result)]
     passed = sum(result["status"] == "pass" for result in results)
