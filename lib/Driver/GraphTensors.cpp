@@ -13,7 +13,6 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
-#include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
@@ -213,31 +212,18 @@ llvm::Expected<Tensor> lqc::tensorOfOutput(const GraphValue &output,
   return tensor;
 }
 
-static std::string fileName(StringRef name, llvm::StringSet<> &taken) {
-  std::string text;
-  for (char c : name.take_front(200))
-    text +=
-        llvm::isAlnum(c) || c == '-' || c == '_' || (c == '.' && !text.empty())
-            ? c
-            : '_';
-  std::string unique = text.empty() ? "_" : text;
-  for (int number = 2; !taken.insert(unique).second; ++number)
-    unique = text + "_" + std::to_string(number);
-  return unique + ".npy";
-}
-
 llvm::Error lqc::writeTensors(const std::string &directory,
                               ArrayRef<Tensor> tensors) {
   if (std::error_code code = llvm::sys::fs::create_directory(directory))
     return makeError("{0}: {1}", directory, StringRef(code.message()).lower());
-  llvm::StringSet<> taken;
+  std::set<std::string> taken;
   for (const Tensor &tensor : tensors)
-    if (llvm::Error error =
-            writeOutputFile(directory + "/" + fileName(tensor.name, taken),
-                            [&](llvm::raw_ostream &stream) {
-                              stream << runtime::npyHeader(tensor);
-                              stream.write(tensor.data.get(), tensor.bytes());
-                            }))
+    if (llvm::Error error = writeOutputFile(
+            directory + "/" + runtime::npyFileName(tensor.name, taken),
+            [&](llvm::raw_ostream &stream) {
+              stream << runtime::npyHeader(tensor);
+              stream.write(tensor.data.get(), tensor.bytes());
+            }))
       return error;
   return llvm::Error::success();
 }

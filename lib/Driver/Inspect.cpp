@@ -411,6 +411,10 @@ llvm::Error lqc::inspect(const InspectOptions &options,
                          "the path of a checkpoint, a .safetensors or .mlir "
                          "file or an executable");
   StringRef ending = llvm::sys::path::extension(options.path);
+  if (ending == ".onnx")
+    return errorWithHint(options.path + ": inspect reads no ONNX files",
+                         "lqc compile " + options.path +
+                             " --compile-to=import -o -");
   if (llvm::sys::fs::is_directory(status) || ending == ".mlir" ||
       ending == ".mlirbc")
     return inspectModel(options, out);

@@ -29,22 +29,18 @@ static std::string graphProblem(const GraphExecutable &executable) {
 static int printInfo(const GraphExecutable &executable) {
   const std::string_view text = executable.payload.text(
       executable.options.json ? Section::Info : Section::Summary);
-  Output output;
-  output.write(text);
-  if (!text.ends_with('\n'))
-    output.write("\n");
-  return output.finish(executable.name);
+  return printText(text, executable.name);
 }
 
 static int verifyWeights(const GraphExecutable &executable) {
   std::string error;
   if (!executable.payload.verifyWeights(error))
     return executable.fail(error);
-  Output output;
-  output.write("payload is whole: " +
-               std::to_string(executable.payload.bytes(Section::Weights)) +
-               " bytes of weights\n");
-  return output.finish(executable.name);
+  return printText(
+      "payload is whole: " +
+          std::to_string(executable.payload.bytes(Section::Weights)) +
+          " bytes of weights",
+      executable.name);
 }
 
 static int runMode(GraphExecutable &executable) {

@@ -17,25 +17,6 @@
 
 namespace lqc::runtime {
 
-/// A file name for an output: other characters become '_', and a name that is
-/// taken gets a number.
-static std::string fileName(std::string_view name,
-                            std::set<std::string> &taken) {
-  std::string text;
-  for (char c : name) {
-    bool isPlain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                   (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-                   (c == '.' && !text.empty());
-    text += isPlain ? c : '_';
-  }
-  constexpr size_t kLongest = 200;
-  text.resize(std::min(text.size(), kLongest));
-  std::string unique = text.empty() ? "_" : text;
-  for (int number = 2; !taken.insert(unique).second; ++number)
-    unique = text + "_" + std::to_string(number);
-  return unique + ".npy";
-}
-
 /// What is wrong, or "".
 static std::string writeFile(const std::string &path, const Tensor &tensor) {
   const int file =
@@ -67,7 +48,8 @@ std::string writeOutputs(const std::string &directory,
   std::set<std::string> taken;
   std::vector<std::string> paths;
   for (int64_t i = 0; i < graph.output_count; ++i)
-    paths.push_back(directory + "/" + fileName(graph.outputs[i].name, taken));
+    paths.push_back(directory + "/" +
+                    npyFileName(graph.outputs[i].name, taken));
   const std::string ending = ".tmp-" + std::to_string(::getpid());
   std::string problem;
   for (size_t i = 0; i < paths.size() && problem.empty(); ++i) {

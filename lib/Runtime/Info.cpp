@@ -13,11 +13,7 @@ int info(Executable &executable) {
   const Section section =
       executable.options.json ? Section::Info : Section::Summary;
   std::string_view text = executable.payload.text(section);
-  Output output;
-  output.write(text);
-  if (!text.ends_with('\n'))
-    output.write("\n");
-  return output.finish(executable.name);
+  return printText(text, executable.name);
 }
 
 int verify(Executable &executable) {
@@ -25,11 +21,11 @@ int verify(Executable &executable) {
   std::string error;
   if (!executable.payload.verifyWeights(error))
     return executable.fail(error);
-  Output output;
-  output.write("payload is whole: " +
-               std::to_string(executable.payload.bytes(Section::Weights)) +
-               " bytes of weights\n");
-  return output.finish(executable.name);
+  return printText(
+      "payload is whole: " +
+          std::to_string(executable.payload.bytes(Section::Weights)) +
+          " bytes of weights",
+      executable.name);
 }
 
 } // namespace lqc::runtime

@@ -89,4 +89,12 @@ std::string formatNumber(double value, int digits) {
   return text;
 }
 
+int printText(std::string_view text, const std::string &name) {
+  Output output;
+  output.write(text);
+  if (!text.ends_with('\n'))
+    output.write("\n");
+  return output.finish(name);
+}
+
 } // namespace lqc::runtime

@@ -277,4 +277,20 @@ std::string npyHeader(const Tensor &tensor) {
   return header + text;
 }
 
+std::string npyFileName(std::string_view name, std::set<std::string> &taken) {
+  std::string text;
+  for (char c : name) {
+    bool isPlain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                   (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+                   (c == '.' && !text.empty());
+    text += isPlain ? c : '_';
+  }
+  constexpr size_t kLongest = 200;
+  text.resize(std::min(text.size(), kLongest));
+  std::string unique = text.empty() ? "_" : text;
+  for (int number = 2; !taken.insert(unique).second; ++number)
+    unique = text + "_" + std::to_string(number);
+  return unique + ".npy";
+}
+
 } // namespace lqc::runtime

@@ -20,7 +20,7 @@ namespace cl = llvm::cl;
 using llvm::StringRef;
 
 static constexpr const char *kOverview =
-    R"(lqc turns a language model into one executable with its weights inside
+    R"(lqc turns a model into one executable with its weights inside
 
 usage: lqc COMMAND [OPTIONS]
 
@@ -30,12 +30,14 @@ usage: lqc COMMAND [OPTIONS]
   calibrate  measure a model's activations on a text, for calibrated methods
   eval       measure quality on a text: perplexity, and nearness to a reference
 
-A model is a Hugging Face directory (config.json, safetensors) or a .mlir file.
+A model is a Hugging Face directory (config.json, safetensors), an .onnx file or a
+.mlir file.
 
 examples:
   lqc compile ./Llama-3.2-1B --quantize=int4-g64 -o llama
   lqc compile ./Llama-3.2-1B --quantize=int4-g64 --method=gptq --calibrate=text.txt -o llama
   ./llama "Once upon a time"
+  lqc compile mnist.onnx -o mnist && ./mnist --random --output-dir out
   lqc inspect ./Llama-3.2-1B            what would it take at each scheme?
   lqc eval ./llama --reference ./Llama-3.2-1B --text valid.txt
   lqc compile --help                    all options of a command

@@ -39,6 +39,10 @@ private:
   int failure = 0; ///< errno
 };
 
+/// Writes a text to standard output, with a newline at its end, and returns
+/// what finish(name) does.
+int printText(std::string_view text, const std::string &name);
+
 /// A number with `digits` digits behind the point.
 std::string formatNumber(double value, int digits);
 

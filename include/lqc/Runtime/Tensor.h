@@ -20,6 +20,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,6 +57,9 @@ struct Tensor {
 bool parseNpy(std::string_view bytes, Tensor &tensor, std::string &error);
 /// The header of a .npy file; the elements follow it.
 std::string npyHeader(const Tensor &tensor);
+/// The name of the .npy file of an output: characters that names of files lack
+/// become '_', and a name that is taken gets a number.
+std::string npyFileName(std::string_view name, std::set<std::string> &taken);
 
 /// Reads the bytes of an ONNX TensorProto with its data inside.
 bool parseTensorProto(std::string_view bytes, Tensor &tensor,
