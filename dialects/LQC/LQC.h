@@ -79,17 +79,15 @@ mlir::RankedTensorType quantizedType(mlir::RankedTensorType type,
 /// quantized tensor (lqc/Numerics/QuantizedTensor.h), or packed bytes.
 uint64_t weightBytes(mlir::RankedTensorType type);
 
-/// Where the parts of a dynamically quantized activation buffer are, in bytes
-/// from its start: int8 codes (rows, row stride `codeStride`, a multiple of 64,
-/// the tail zero), then float scales (rows, groups), then int32 sums of the
-/// codes of each group (rows, groups).
-struct BufferParts {
-  int64_t codeStride = 0;
-  uint64_t scales = 0;
-  uint64_t sums = 0;
-  uint64_t bytes = 0;
+/// Where the parts of one row of quantized activations are, in bytes from its
+/// start: int8 codes (a multiple of 64, the tail zero), then for each group a
+/// float scale, then for each group the int32 sum of its codes.
+struct ActivationRow {
+  int64_t scales = 0;
+  int64_t sums = 0;
+  int64_t bytes = 0; ///< from one row to the next, a multiple of 64
 };
-BufferParts bufferParts(const Scheme &scheme, int64_t rows, int64_t columns);
+ActivationRow activationRow(const Scheme &scheme, int64_t columns);
 
 } // namespace lqc
 

@@ -183,13 +183,10 @@ uint64_t lqc::weightBytes(RankedTensorType type) {
   return elementBytes * type.getNumElements();
 }
 
-BufferParts lqc::bufferParts(const Scheme &scheme, int64_t rows,
-                             int64_t columns) {
-  BufferParts parts;
-  parts.codeStride = llvm::alignTo(columns, 64);
-  uint64_t perGroup = uint64_t(rows) * scheme.groups(columns) * 4;
-  parts.scales = uint64_t(rows) * parts.codeStride;
-  parts.sums = parts.scales + perGroup;
-  parts.bytes = parts.sums + perGroup;
-  return parts;
+ActivationRow lqc::activationRow(const Scheme &scheme, int64_t columns) {
+  ActivationRow row;
+  row.scales = llvm::alignTo(columns, 64);
+  row.sums = row.scales + scheme.groups(columns) * 4;
+  row.bytes = llvm::alignTo(row.sums + scheme.groups(columns) * 4, 64);
+  return row;
 }

@@ -85,8 +85,7 @@ LogicalResult BufferType::verify(function_ref<InFlightDiagnostic()> emitError,
 uint64_t BufferType::getBytes() const {
   RankedTensorType tensor = getTensor();
   if (SchemeAttr scheme = schemeOf(tensor))
-    return bufferParts(scheme.getValue(), tensor.getDimSize(0),
-                       tensor.getDimSize(1))
-        .bytes;
+    return tensor.getDimSize(0) *
+           activationRow(scheme.getValue(), tensor.getDimSize(1)).bytes;
   return weightBytes(tensor);
 }

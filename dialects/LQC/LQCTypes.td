@@ -59,9 +59,8 @@ def LQC_BufferType : LQC_Type<"Buffer", "buffer"> {
   let assemblyFormat = "`<` $tensor `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
-    /// Bytes of the tensor in memory: row-major elements; for a dynamically
-    /// quantized tensor codes, then scales, then sums of codes (see
-    /// bufferParts()).
+    /// Bytes of the tensor in memory: row-major elements, or rows of quantized
+    /// activations (see activationRow()).
     uint64_t getBytes() const;
   }];
 }

@@ -80,6 +80,9 @@ LogicalResult KernelOp::verifyRegions() {
   // C3
   if (int64_t(getUnits()) < 1)
     return emitOpError("units must be positive, got: ") << int64_t(getUnits());
+  if (int64_t(getUnitRows().value_or(1)) < 1)
+    return emitOpError("unit_rows must be positive, got: ")
+           << int64_t(*getUnitRows());
   return success();
 }
 
@@ -142,10 +145,49 @@ LogicalResult CacheLayerOp::verify() { // C1
   return success();
 }
 
-/// The type a kernel sees for an operand of a dispatch.
-static Type kernelSideType(Type type) {
-  BufferType buffer = dyn_cast<BufferType>(type);
-  return buffer ? Type(buffer.getTensor()) : type;
+/// Whether bytes of this shape hold a tensor whose elements have no type in
+/// memory of their own: packed weights and quantized activations.
+static bool fitsAsBytes(ShapedType bytes, RankedTensorType tensor) {
+  if (!bytes.getElementType().isInteger(8))
+    return false;
+  if (packedOf(tensor))
+    return bytes.getShape() == ArrayRef<int64_t>(weightBytes(tensor));
+  SchemeAttr scheme = schemeOf(tensor);
+  return scheme && scheme.getValue().isActivation() && bytes.getRank() == 2 &&
+         bytes.getDimSize(1) ==
+             activationRow(scheme.getValue(), tensor.getDimSize(1)).bytes;
+}
+
+/// Whether an operand of a dispatch can be the kernel's `argument`.
+static bool fitsKernel(Type operand, Type argument) {
+  if (BufferType buffer = dyn_cast<BufferType>(operand))
+    return buffer.getTensor() == argument;
+  RankedTensorType tensor = dyn_cast<RankedTensorType>(argument);
+  ShapedType shaped = dyn_cast<ShapedType>(operand);
+  if (operand == argument || !tensor || !shaped)
+    return operand == argument;
+  if (tensor.getEncoding())
+    return fitsAsBytes(shaped, tensor);
+  return shaped.getElementType() == tensor.getElementType() &&
+         shaped.getRank() == tensor.getRank() &&
+         llvm::all_of(llvm::zip(shaped.getShape(), tensor.getShape()),
+                      [](auto sizes) {
+                        auto [given, wanted] = sizes;
+                        return given == wanted || ShapedType::isDynamic(wanted);
+                      });
+}
+
+void DispatchOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  // On tensors the results are all that comes of it.
+  for (OpOperand &operand : getOperands_Mutable()) {
+    if (isa<TensorType>(operand.get().getType()))
+      continue;
+    effects.emplace_back(MemoryEffects::Read::get(), &operand);
+    if (!getNumResults())
+      effects.emplace_back(MemoryEffects::Write::get(), &operand);
+  }
 }
 
 LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
@@ -155,11 +197,19 @@ LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
   if (!kernel)
     return emitOpError("must name an lqc.kernel, got: ") << getKernelAttr();
   // C2
-  auto expected = kernel.getBlock().getArgumentTypes();
-  auto given = llvm::map_range(getOperands_().getTypes(), kernelSideType);
-  if (llvm::equal(expected, given))
-    return success();
-  return (emitOpError("operands must match the kernel's arguments"))
-             .attachNote(kernel.getLoc())
-         << "kernel is here";
+  auto arguments = kernel.getBlock().getArgumentTypes();
+  if (arguments.size() != getOperands_().size() ||
+      !llvm::all_of(llvm::zip(getOperands_().getTypes(), arguments),
+                    [](auto pair) {
+                      return fitsKernel(std::get<0>(pair), std::get<1>(pair));
+                    }))
+    return (emitOpError("operands must match the kernel's arguments"))
+               .attachNote(kernel.getLoc())
+           << "kernel is here";
+  // C3
+  auto destinations = getOperands_().take_back(kernel.getDestinations());
+  if (getNumResults() &&
+      !llvm::equal(getResultTypes(), destinations.getTypes()))
+    return emitOpError("results must have the types of the destinations");
+  return success();
 }

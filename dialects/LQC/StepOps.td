@@ -26,7 +26,8 @@ def LQC_KernelOp : LQC_BodyOp<"kernel"> {
     with a row a token are valid, as many as the dispatch says.
 
     A kernel's work is cut into `units` that may run on different threads in any
-    order: that many in all, or, with `per_row`, that many for each valid row.
+    order: that many in all, or, with `unit_rows`, that many for each so many
+    valid rows.
 
     ```mlir
     lqc.kernel @linear(%x: tensor<1x256xf32>, %w: tensor<768x256xbf16, #lqc.packed<16x1>>, %out: tensor<1x768xf32>) attributes {destinations = 1 : i64, units = 48 : i64} {
@@ -38,10 +39,10 @@ def LQC_KernelOp : LQC_BodyOp<"kernel"> {
     **Constraints**
     * C1: there are at least `destinations` arguments
     * C2: the yielded types are those of the destinations
-    * C3: units is positive
+    * C3: units and unit_rows are positive
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$destinations,
-                       I64Attr:$units, UnitAttr:$per_row);
+                       I64Attr:$units, OptionalAttr<I64Attr>:$unit_rows);
   let regions = (region SizedRegion<1>:$body);
   let extraClassDeclaration = [{
     ::mlir::Block &getBlock() { return getBody().front(); }
@@ -129,7 +130,8 @@ def LQC_CacheLayerOp : LQC_Op<"cache_layer", [
 }
 
 def LQC_DispatchOp : LQC_Op<"dispatch", [
-    DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let summary = "runs a kernel on all threads";
   let description = [{
     Calls the kernel with the buffers, weights and cache given; `rows` is the
@@ -139,14 +141,28 @@ def LQC_DispatchOp : LQC_Op<"dispatch", [
     lqc.dispatch @linear(%x, %w, %y) rows %count : !lqc.buffer<tensor<1x256xf32>>, tensor<768x256xbf16, #lqc.packed<16x1>>, !lqc.buffer<tensor<1x768xf32>>
     ```
 
+    In a graph the operands are tensors, later memrefs. On tensors the
+    destinations are places to write to, and the results are what is there then.
+    Quantized activations are rows of bytes (`activationRow` in
+    `dialects/LQC/LQC.h`).
+
+    ```mlir
+    %y = lqc.dispatch @linear(%x, %w, %empty) rows %count : tensor<?x256xf32>, tensor<768x256xbf16, #lqc.packed<16x1>>, tensor<?x768xf32> -> tensor<?x768xf32>
+    ```
+
     **Constraints**
     * C1: the symbol names an `lqc.kernel`
-    * C2: operands match the kernel's arguments, a buffer as the tensor inside
+    * C2: operands match the kernel's arguments: a buffer as the tensor inside,
+      a memref as the tensor of its shape, any number of rows where the kernel's
+      is `?`, bytes where the kernel's tensor is quantized or packed
+    * C3: the results, if there are any, have the types of the destinations
   }];
   let arguments = (ins FlatSymbolRefAttr:$kernel, Index:$rows,
                        Variadic<AnyType>:$operands_);
+  let results = (outs Variadic<AnyRankedTensor>:$destinations);
   let assemblyFormat = [{
     $kernel `(` $operands_ `)` `rows` $rows attr-dict `:` type($operands_)
+    (`->` type($destinations)^)?
   }];
 }
 

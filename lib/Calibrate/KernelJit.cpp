@@ -95,5 +95,5 @@ llvm::Expected<JitKernel> KernelJit::compile(Operation *op,
   if (!address)
     return address.takeError();
   return JitKernel{address->toPtr<lqc_kernel_function *>(), units.units,
-                   units.perRow, units.grain};
+                   units.rows == 1, units.grain};
 }

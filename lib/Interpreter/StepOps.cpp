@@ -69,52 +69,51 @@ static constexpr char kFreshByte = static_cast<char>(0xff);
 // Tensors in buffers
 //===----------------------------------------------------------------------===//
 
-/// Dynamically quantized activations; see bufferParts().
+/// Dynamically quantized activations; see activationRow().
 static llvm::Expected<TensorValue>
 loadQuantized(const Buffer &buffer, const Scheme &scheme, int64_t rows) {
   int64_t columns = buffer.type.getDimSize(1);
-  BufferParts parts = bufferParts(scheme, buffer.rows(), columns);
+  ActivationRow parts = activationRow(scheme, columns);
   QuantizedTensor tensor;
   tensor.scheme = scheme;
   tensor.rows = rows;
   tensor.columns = columns;
   tensor.codes.resize(rows * columns);
-  tensor.scales.resize(rows * tensor.groups());
-  std::memcpy(tensor.scales.data(), buffer.data + parts.scales,
-              tensor.scales.size() * sizeof(float));
-  std::vector<int32_t> sums(tensor.scales.size());
+  int64_t groups = tensor.groups();
+  tensor.scales.resize(rows * groups);
   for (int64_t r = 0; r < rows; ++r) {
-    const char *codes = buffer.data + r * parts.codeStride;
+    const char *row = buffer.data + r * parts.bytes;
+    std::memcpy(&tensor.scales[r * groups], row + parts.scales, groups * 4);
+    std::vector<int32_t> sums(groups);
     for (int64_t c = 0; c < columns; ++c) {
       tensor.codes[r * columns + c] =
-          static_cast<uint8_t>(codes[c] + scheme.symmetricZero());
-      sums[r * tensor.groups() + c / scheme.groupColumns(columns)] += codes[c];
+          static_cast<uint8_t>(row[c] + scheme.symmetricZero());
+      sums[c / scheme.groupColumns(columns)] += row[c];
     }
+    // Kernels trust the stored sums, so wrong ones would be wrong results.
+    if (std::memcmp(sums.data(), row + parts.sums, groups * 4) != 0)
+      return makeError("the sums of codes are not those of the codes: another "
+                       "buffer overlaps this one, or nothing was written");
   }
-  // Kernels trust the stored sums, so wrong ones would be wrong results.
-  if (std::memcmp(sums.data(), buffer.data + parts.sums, sums.size() * 4) != 0)
-    return makeError("the sums of codes are not those of the codes: another "
-                     "buffer overlaps this one, or nothing was written");
   return TensorValue::ofQuantized(std::move(tensor));
 }
 
 static void storeQuantized(const QuantizedTensor &tensor,
                            const Buffer &buffer) {
   int64_t columns = tensor.columns, groups = tensor.groups();
-  BufferParts parts = bufferParts(tensor.scheme, buffer.rows(), columns);
-  std::vector<int32_t> sums(tensor.rows * groups);
+  ActivationRow parts = activationRow(tensor.scheme, columns);
   for (int64_t r = 0; r < tensor.rows; ++r) {
-    char *codes = buffer.data + r * parts.codeStride;
-    std::memset(codes, 0, parts.codeStride);
+    char *row = buffer.data + r * parts.bytes;
+    std::memset(row, 0, parts.scales);
+    std::vector<int32_t> sums(groups);
     for (int64_t c = 0; c < columns; ++c) {
-      codes[c] = static_cast<char>(tensor.codes[r * columns + c] -
-                                   tensor.scheme.symmetricZero());
-      sums[r * groups + c / tensor.scheme.groupColumns(columns)] += codes[c];
+      row[c] = static_cast<char>(tensor.codes[r * columns + c] -
+                                 tensor.scheme.symmetricZero());
+      sums[c / tensor.scheme.groupColumns(columns)] += row[c];
     }
+    std::memcpy(row + parts.scales, &tensor.scales[r * groups], groups * 4);
+    std::memcpy(row + parts.sums, sums.data(), groups * 4);
   }
-  std::memcpy(buffer.data + parts.scales, tensor.scales.data(),
-              tensor.scales.size() * sizeof(float));
-  std::memcpy(buffer.data + parts.sums, sums.data(), sums.size() * 4);
 }
 
 /// The first `rows` rows of a buffer's type.
@@ -338,6 +337,27 @@ llvm::Error StepRunner::run(const Machine::StepInputs &inputs,
     return rows.takeError();
   logits = rows->floats();
   return llvm::Error::success();
+}
+
+/// A graph's dispatch: the kernel's body on the operands' values.
+static llvm::Error dispatchOnTensors(DispatchOp op, Frame &frame) {
+  KernelOp kernel =
+      frame.machine.module.lookupSymbol<KernelOp>(op.getKernelAttr());
+  Frame inside(frame.machine, 0);
+  for (auto [operand, argument] :
+       llvm::zip(op.getOperands_(), kernel.getInputs()))
+    inside.set(argument, frame.get(operand));
+  llvm::Expected<Machine::Values> results =
+      frame.machine.runBlock(kernel.getBlock(), inside);
+  if (!results)
+    return prefixError("@" + op.getKernel(), results.takeError());
+  for (auto [result, value] : llvm::zip(op.getResults(), *results))
+    frame.set(result, std::move(value));
+  return llvm::Error::success();
+}
+
+void lqc::addStepOps(OpTable &table) {
+  addOp<DispatchOp>(table, dispatchOnTensors);
 }
 
 llvm::Error Machine::runStep(StepOp step, const StepInputs &inputs,

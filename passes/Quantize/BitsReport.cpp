@@ -7,6 +7,8 @@
 
 #include "passes/Quantize/BitsReport.h"
 
+#include "passes/Quantize/SchemePolicy.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/Support/Format.h"
@@ -46,11 +48,10 @@ static WeightClass classOf(OpOperand &use) {
   Operation *user = use.getOwner();
   if (LinearOp linear = dyn_cast<LinearOp>(user);
       linear && &use == &linear.getWeightMutable())
-    return user->getParentOp()->hasAttr(kLayerAttrName) ? WeightClass::Layers
-                                                        : WeightClass::Head;
+    return isInLayer(user) ? WeightClass::Layers : WeightClass::Head;
   if (isa<EmbeddingOp>(user))
     return WeightClass::Embedding;
-  if (isa<SplitColumnsOp>(user) && user->getParentOp()->hasAttr(kLayerAttrName))
+  if (isa<SplitColumnsOp>(user) && isInLayer(user))
     return WeightClass::Layers;
   return WeightClass::Other;
 }

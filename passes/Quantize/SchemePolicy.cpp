@@ -32,7 +32,8 @@ llvm::Expected<SchemeAttr> lqc::parseWeightScheme(MLIRContext *context,
 
 bool lqc::isInLayer(Operation *op) {
   func::FuncOp function = op->getParentOfType<func::FuncOp>();
-  return function && function->hasAttr(kLayerAttrName);
+  return function && (function->hasAttr(kLayerAttrName) ||
+                      isGraph(function->getParentOfType<ModuleOp>()));
 }
 
 std::string lqc::quantizedName(WeightOp weight, SchemeAttr scheme) {

@@ -61,7 +61,8 @@ private:
   std::vector<Override> overrides;
 };
 
-/// Whether `op` is in a decoder layer (a function with `lqc.layer`).
+/// Whether `op` is in a decoder layer (a function with `lqc.layer`). A graph is
+/// all layers: which of its linears is the head cannot be seen.
 bool isInLayer(mlir::Operation *op);
 
 /// Whether `weight` can take `scheme`. If not, a remark and a warning say why,

@@ -300,7 +300,7 @@ StepOp StepBuilder::writeStep() {
       values.push_back(valueOf(operand, dispatch.loc));
     Value count = step.getStepArgument(dispatch.outputRows ? StepOp::OutputCount
                                                            : StepOp::Count);
-    DispatchOp::create(builder, dispatch.loc,
+    DispatchOp::create(builder, dispatch.loc, TypeRange(),
                        FlatSymbolRefAttr::get(dispatch.kernel), count, values);
   }
   return step;

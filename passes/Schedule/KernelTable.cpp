@@ -15,12 +15,16 @@ using namespace mlir;
 using namespace lqc;
 
 namespace {
-/// How a kernel's work is cut into units.
+/// How a kernel's work is cut: `units` for each `rows` rows, or in all.
 struct Units {
   int64_t units = 1;
-  bool perRow = true;
+  std::optional<int64_t> rows = 1;
 };
 } // namespace
+
+/// Rows of a graph's linear that share one pass over a block of weights: their
+/// activations stay in the cache meanwhile.
+static constexpr int64_t kPanelRows = 64;
 
 /// Blocks of output rows for a linear, (token, key/value head) pairs for
 /// attention, tokens for the rest; nothing for operations without a kernel.
@@ -29,10 +33,14 @@ static std::optional<Units> unitsOf(OperationName name, ArrayRef<Type> inputs) {
   if (op == LinearOp::getOperationName()) {
     int64_t outputs = cast<RankedTensorType>(inputs[1]).getDimSize(0);
     int64_t tile = packedOf(inputs[1]).getTileRows();
-    return Units{int64_t(llvm::divideCeil(outputs, tile)), false};
+    // A step's rows fit one panel.
+    std::optional<int64_t> rows;
+    if (cast<RankedTensorType>(inputs[0]).isDynamicDim(0))
+      rows = kPanelRows;
+    return Units{int64_t(llvm::divideCeil(outputs, tile)), rows};
   }
   if (op == AttentionOp::getOperationName())
-    return Units{cast<CacheType>(inputs[1]).getHeads(), true};
+    return Units{cast<CacheType>(inputs[1]).getHeads(), 1};
   StringRef byRow[] = {EmbeddingOp::getOperationName(),
                        RmsNormOp::getOperationName(),
                        LayerNormOp::getOperationName(),
@@ -58,7 +66,10 @@ static std::string nameFor(OperationName name, ArrayRef<Type> inputs,
     RankedTensorType tensor = dyn_cast<RankedTensorType>(type);
     if (!tensor || tensor.getRank() != 2)
       return;
-    os << '_' << tensor.getDimSize(0) << 'x' << tensor.getDimSize(1);
+    os << '_';
+    if (!tensor.isDynamicDim(0))
+      os << tensor.getDimSize(0) << 'x';
+    os << tensor.getDimSize(1);
     if (SchemeAttr scheme = schemeOf(type))
       os << '_' << schemeName(scheme.getValue());
     else if (!tensor.getElementType().isF32())
@@ -108,8 +119,10 @@ KernelOp KernelTable::create(OperationName name, ArrayRef<Type> inputs,
     return kernel;
 
   OpBuilder builder(forward);
-  kernel = KernelOp::create(builder, loc, nameFor(name, inputs, results),
-                            results.size(), units->units, units->perRow);
+  kernel = KernelOp::create(
+      builder, loc, nameFor(name, inputs, results), results.size(),
+      units->units,
+      units->rows ? builder.getI64IntegerAttr(*units->rows) : IntegerAttr());
   symbols.insert(kernel); // makes the name unique
   Block &block = kernel.getBody().emplaceBlock();
   for (Type type : inputs)

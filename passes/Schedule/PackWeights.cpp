@@ -71,9 +71,15 @@ LogicalResult PackWeightsPass::packOperand(OpOperand &use,
   return success();
 }
 
+/// A graph's kernels are for matrices that are weights; it has loops for the
+/// rest, and for a few rows of a float table.
+static bool isLeftToLoops(OpOperand *use) {
+  RankedTensorType type = cast<RankedTensorType>(use->get().getType());
+  return !use->get().getDefiningOp<GetWeightOp>() ||
+         (isa<EmbeddingOp>(use->getOwner()) && !schemeOf(type));
+}
+
 void PackWeightsPass::runOnOperation() {
-  if (isGraph(getOperation()))
-    return;
   SymbolTable symbols(getOperation());
   SmallVector<OpOperand *> uses;
   getOperation().walk([&](Operation *op) {
@@ -82,6 +88,8 @@ void PackWeightsPass::runOnOperation() {
     else if (EmbeddingOp embedding = dyn_cast<EmbeddingOp>(op))
       uses.push_back(&embedding.getTableMutable());
   });
+  if (isGraph(getOperation()))
+    llvm::erase_if(uses, isLeftToLoops);
   packedOfWeight.clear();
   for (OpOperand *use : uses)
     if (failed(packOperand(*use, symbols)))

@@ -29,8 +29,8 @@ def PackWeightsPass : Pass<"lqc-pack-weights", "::mlir::ModuleOp"> {
     %y = lqc.linear %x, %w : (tensor<?x256xf32>, tensor<768x256xbf16, #lqc.packed<16x1>>) -> tensor<?x768xf32>
     ```
 
-    Fails when a linear's weight is not a weight symbol. A graph (`lqc.graph`) has
-    its weights row by row and stays as it is.
+    Fails when a linear's weight is not a weight symbol. In a graph (`lqc.graph`)
+    such a linear stays as it is, and so does an embedding whose table is float.
   }];
   let dependentDialects = ["::lqc::LQCDialect"];
 }
@@ -66,6 +66,31 @@ def BuildStepsPass : Pass<"lqc-build-steps", "::mlir::ModuleOp"> {
            "tokens that @prefill takes at most">
   ];
   let dependentDialects = ["::lqc::LQCDialect"];
+}
+
+def DispatchModelOpsPass : Pass<"lqc-dispatch-model-ops", "::mlir::ModuleOp"> {
+  let summary = "a graph's linears and norms run as kernels";
+  let description = [{
+    Linears of packed weights, norms, embeddings of packed tables and the
+    quantization of activations become dispatches of kernels that take any number
+    of rows; equal operations share one. What else a graph consists of becomes
+    loops later. A module without `lqc.graph` stays as it is.
+
+    Before:
+    ```mlir
+    %y = lqc.linear %x, %w : (tensor<?x256xf32>, tensor<768x256xf32, #lqc.packed<16x1>>) -> tensor<?x768xf32>
+    ```
+    After:
+    ```mlir
+    %rows = tensor.dim %x, %c0 : tensor<?x256xf32>
+    %0 = tensor.empty(%rows) : tensor<?x768xf32>
+    %y = lqc.dispatch @linear_256_768x256(%x, %w, %0) rows %rows : tensor<?x256xf32>, tensor<768x256xf32, #lqc.packed<16x1>>, tensor<?x768xf32> -> tensor<?x768xf32>
+    ```
+  }];
+  let dependentDialects = [
+    "::lqc::LQCDialect", "::mlir::arith::ArithDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
 }
 
 def FuseElementwisePass : Pass<"lqc-fuse-elementwise", "::mlir::ModuleOp"> {

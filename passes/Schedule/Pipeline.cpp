@@ -12,7 +12,8 @@
 void lqc::buildSchedulePipeline(mlir::OpPassManager &manager) {
   // Before the steps, because a kernel is made for the packed type.
   manager.addPass(createPackWeightsPass());
-  // A module is a decoder or a graph; each of the two passes knows its own.
+  // A module is a decoder or a graph; each pass knows its own.
   manager.addPass(createBuildStepsPass());
+  manager.addPass(createDispatchModelOpsPass());
   manager.addPass(createFuseElementwisePass());
 }

@@ -11,8 +11,8 @@ lqc.kernel @linear(%x: tensor<1x64xf32>, %w: tensor<96x64xbf16, #lqc.packed<16x1
 }
 
 // CHECK-LABEL: lqc.kernel @per_row
-// CHECK-SAME: per_row
-lqc.kernel @per_row(%x: tensor<4x64xf32>, %g: tensor<64xf32>, %out: tensor<4x64xf32>) attributes {destinations = 1 : i64, units = 1 : i64, per_row} {
+// CHECK-SAME: unit_rows = 1 : i64
+lqc.kernel @per_row(%x: tensor<4x64xf32>, %g: tensor<64xf32>, %out: tensor<4x64xf32>) attributes {destinations = 1 : i64, units = 1 : i64, unit_rows = 1 : i64} {
   %y = lqc.rms_norm %x, %g {epsilon = 1.0e-5 : f32} : (tensor<4x64xf32>, tensor<64xf32>) -> tensor<4x64xf32>
   lqc.yield %y : tensor<4x64xf32>
 }

@@ -13,6 +13,8 @@
 #include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotModuleBufferize.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -35,15 +37,108 @@ struct BufferizeGraphPass
 };
 } // namespace
 
-static void buildPipeline(OpPassManager &manager) {
-  // Results are written where they are wanted.
-  manager.addPass(bufferization::createEmptyTensorEliminationPass());
-  bufferization::OneShotBufferizePassOptions options;
+//===----------------------------------------------------------------------===//
+// Dispatches
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// lqc.dispatch reads its inputs and writes its destinations.
+struct DispatchBufferization
+    : bufferization::BufferizableOpInterface::ExternalModel<
+          DispatchBufferization, DispatchOp> {
+  bool bufferizesToMemoryRead(Operation *op, OpOperand &operand,
+                              const bufferization::AnalysisState &) const {
+    return !resultOf(op, operand);
+  }
+  bool bufferizesToMemoryWrite(Operation *op, OpOperand &operand,
+                               const bufferization::AnalysisState &) const {
+    return bool(resultOf(op, operand));
+  }
+  bufferization::AliasingValueList
+  getAliasingValues(Operation *op, OpOperand &operand,
+                    const bufferization::AnalysisState &) const {
+    if (OpResult result = resultOf(op, operand))
+      return {{result, bufferization::BufferRelation::Equivalent}};
+    return {};
+  }
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const bufferization::BufferizationOptions &options,
+                          bufferization::BufferizationState &state) const;
+
+  /// What a destination becomes, or null for an input.
+  static OpResult resultOf(Operation *op, OpOperand &operand) {
+    unsigned first = op->getNumOperands() - op->getNumResults();
+    unsigned number = operand.getOperandNumber();
+    return number < first ? OpResult() : op->getResult(number - first);
+  }
+};
+} // namespace
+
+LogicalResult DispatchBufferization::bufferize(
+    Operation *op, RewriterBase &rewriter,
+    const bufferization::BufferizationOptions &options,
+    bufferization::BufferizationState &state) const {
+  // Kernels want rows one after another.
+  auto isRowMajor = [](Value buffer) {
+    return cast<MemRefType>(buffer.getType()).getLayout().isIdentity();
+  };
+  SmallVector<Value> operands(op->getOperands()), results;
+  SmallVector<std::pair<Value, Value>> copies; // from, to
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isa<RankedTensorType>(operand.get().getType()))
+      continue;
+    FailureOr<Value> buffer =
+        bufferization::getBuffer(rewriter, operand.get(), options, state);
+    if (failed(buffer))
+      return failure();
+    OpResult result = resultOf(op, operand);
+    Value &used = operands[operand.getOperandNumber()];
+    used = *buffer;
+    if (result)
+      results.push_back(*buffer);
+    if (isRowMajor(*buffer))
+      continue;
+    MemRefType type = cast<MemRefType>(buffer->getType());
+    FailureOr<Value> rowMajor = bufferization::castOrReallocMemRefValue(
+        rewriter, *buffer,
+        MemRefType::get(type.getShape(), type.getElementType()), options);
+    if (failed(rowMajor))
+      return failure();
+    used = *rowMajor;
+    if (result)
+      copies.push_back({used, *buffer});
+  }
+  DispatchOp dispatch = cast<DispatchOp>(op);
+  DispatchOp::create(rewriter, op->getLoc(), TypeRange(),
+                     dispatch.getKernelAttr(), dispatch.getRows(),
+                     ValueRange(operands).drop_front());
+  for (auto [from, to] : copies)
+    memref::CopyOp::create(rewriter, op->getLoc(), from, to);
+  bufferization::replaceOpWithBufferizedValues(rewriter, op, results);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// The module
+//===----------------------------------------------------------------------===//
+
+/// Tensors to buffers, but for kernels, which say what is computed and not
+/// where.
+static LogicalResult bufferize(ModuleOp module) {
+  bufferization::OneShotBufferizationOptions options;
   options.bufferizeFunctionBoundaries = true;
-  options.functionBoundaryTypeConversion =
-      bufferization::LayoutMapOption::IdentityLayoutMap;
+  options.setFunctionBoundaryTypeConversion(
+      bufferization::LayoutMapOption::IdentityLayoutMap);
   options.allowReturnAllocsFromLoops = true;
-  manager.addPass(bufferization::createOneShotBufferizePass(options));
+  options.opFilter.denyOperation([](Operation *op) {
+    return isa<KernelOp>(op) || op->getParentOfType<KernelOp>();
+  });
+  bufferization::BufferizationState state;
+  return bufferization::runOneShotModuleBufferize(module, options, state);
+}
+
+/// What is left to do with the buffers.
+static void buildPipeline(OpPassManager &manager) {
   manager.addPass(createCanonicalizerPass());
   bufferization::buildBufferDeallocationPipeline(manager);
   manager.addPass(createConvertBufferizationToMemRefPass());
@@ -56,6 +151,17 @@ void BufferizeGraphPass::getDependentDialects(DialectRegistry &registry) const {
   OpPassManager manager(ModuleOp::getOperationName());
   buildPipeline(manager);
   manager.getDependentDialects(registry);
+  registry.addExtension(+[](MLIRContext *context, LQCDialect *) {
+    DispatchOp::attachInterface<DispatchBufferization>(*context);
+  });
+}
+
+/// A weight's numbers, or its bytes if they are packed.
+static MemRefType memoryType(RankedTensorType type) {
+  if (packedOf(type))
+    return MemRefType::get(int64_t(weightBytes(type)),
+                           IntegerType::get(type.getContext(), 8));
+  return MemRefType::get(type.getShape(), type.getElementType());
 }
 
 /// Every weight that is read becomes a global without a value, which says where
@@ -73,11 +179,9 @@ static void convertWeights(ModuleOp module) {
     auto found = offsets.find(weight.getSymName());
     if (found != offsets.end()) {
       builder.setInsertionPoint(weight);
-      RankedTensorType type = weight.getTensorType();
       memref::GlobalOp global = memref::GlobalOp::create(
           builder, weight.getLoc(), weight.getSymName(),
-          builder.getStringAttr("private"),
-          MemRefType::get(type.getShape(), type.getElementType()),
+          builder.getStringAttr("private"), memoryType(weight.getTensorType()),
           /*initial_value=*/Attribute(), /*constant=*/false,
           builder.getI64IntegerAttr(kWeightAlignment));
       global->setAttr(kOffsetAttrName,
@@ -89,9 +193,11 @@ static void convertWeights(ModuleOp module) {
     builder.setInsertionPoint(read);
     RankedTensorType type = read.getType();
     Value buffer = memref::GetGlobalOp::create(
-        builder, read.getLoc(),
-        MemRefType::get(type.getShape(), type.getElementType()),
-        read.getWeight());
+        builder, read.getLoc(), memoryType(type), read.getWeight());
+    if (packedOf(type)) { // only kernels know what is in there
+      read->replaceAllUsesWith(ValueRange{buffer});
+      return read.erase();
+    }
     read.replaceAllUsesWith(
         bufferization::ToTensorOp::create(builder, read.getLoc(), type, buffer,
                                           /*restrict=*/true)
@@ -124,9 +230,13 @@ void BufferizeGraphPass::runOnOperation() {
     for (unsigned i = 0; i < main.getNumArguments(); ++i)
       main.setArgAttr(i, bufferization::BufferizationDialect::kWritableAttrName,
                       builder.getBoolAttr(false));
-  OpPassManager manager(ModuleOp::getOperationName());
-  buildPipeline(manager);
-  if (failed(runPipeline(manager, module)))
+  // Results are written where they are wanted.
+  OpPassManager before(ModuleOp::getOperationName());
+  before.addPass(bufferization::createEmptyTensorEliminationPass());
+  OpPassManager after(ModuleOp::getOperationName());
+  buildPipeline(after);
+  if (failed(runPipeline(before, module)) || failed(bufferize(module)) ||
+      failed(runPipeline(after, module)))
     return signalPassFailure();
   threadContext(module);
 }

@@ -1,4 +1,4 @@
-//===- ExpandMath.cpp - replace exp and tanh by vector polynomials --------===//
+//===- ExpandMath.cpp - replace exp, tanh and erf by polynomials ----------===//
 //
 // Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -28,7 +28,8 @@ struct ExpandMathPass : lqc::impl::ExpandMathPassBase<ExpandMathPass> {
     // accuracy at the large angles of late positions.
     populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) {
       return name == math::ExpOp::getOperationName() ||
-             name == math::TanhOp::getOperationName();
+             name == math::TanhOp::getOperationName() ||
+             name == math::ErfOp::getOperationName();
     });
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

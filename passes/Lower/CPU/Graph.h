@@ -72,6 +72,12 @@ mlir::Value buildContiguous(mlir::ImplicitLocOpBuilder &b,
                             mlir::MemRefType type, mlir::Value data,
                             mlir::ValueRange sizes);
 
+/// Calls lqc_dispatch in `op`'s function. `words`: the kernel's arguments,
+/// pointers and i64; `count`, `units`, `grain`: i64.
+void dispatchKernel(mlir::ImplicitLocOpBuilder &b, mlir::Operation *op,
+                    mlir::func::FuncOp kernel, mlir::ValueRange words,
+                    mlir::Value count, mlir::Value units, mlir::Value grain);
+
 /// The loops of one linalg operation on buffers.
 struct LoopNest {
   mlir::scf::ParallelOp parallel; ///< null: there is nothing to share out
@@ -82,6 +88,11 @@ struct LoopNest {
 /// for any number of threads.
 mlir::FailureOr<LoopNest> emitLoops(mlir::RewriterBase &rewriter,
                                     mlir::linalg::LinalgOp op);
+
+/// The loops of a product of float32 tensors whose columns lie side by side;
+/// nothing for other operations. Leaves `op` where it is.
+std::optional<LoopNest> emitContraction(mlir::RewriterBase &rewriter,
+                                        mlir::linalg::LinalgOp op);
 
 /// Makes kernels of a module's loops, equal ones once.
 class KernelOutliner {

@@ -7,8 +7,12 @@
 
 #include "passes/Lower/CPU/Graph.h"
 
+#include "lqc/Runtime/Graph.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+#include <cstddef>
 
 using namespace mlir;
 using namespace lqc;
@@ -44,6 +48,32 @@ Value lqc::stackWords(Operation *op, int64_t count) {
       b, b.getI64Type(), b.getI64IntegerAttr(std::max<int64_t>(1, count)));
   return LLVM::AllocaOp::create(b, LLVM::LLVMPointerType::get(b.getContext()),
                                 b.getI64Type(), size);
+}
+
+void lqc::dispatchKernel(ImplicitLocOpBuilder &b, Operation *op,
+                         func::FuncOp kernel, ValueRange words, Value count,
+                         Value units, Value grain) {
+  Type pointer = LLVM::LLVMPointerType::get(b.getContext());
+  Type i64 = b.getI64Type();
+  Value arguments = stackWords(op, words.size());
+  for (auto [i, word] : llvm::enumerate(words)) {
+    Value place =
+        LLVM::GEPOp::create(b, pointer, i64, arguments,
+                            ArrayRef<LLVM::GEPArg>{LLVM::GEPArg(int32_t(i))});
+    LLVM::StoreOp::create(b, word, place);
+  }
+  Value pool =
+      loadField(b, callContext(op), offsetof(lqc_graph_call, pool), pointer);
+  Value function = func::ConstantOp::create(b, kernel.getFunctionType(),
+                                            kernel.getSymName());
+  function =
+      UnrealizedConversionCastOp::create(b, pointer, function).getResult(0);
+  LLVM::CallOp::create(
+      b,
+      runtimeFunction(op->getParentOfType<ModuleOp>(), "lqc_dispatch",
+                      LLVM::LLVMVoidType::get(b.getContext()),
+                      {pointer, pointer, pointer, i64, i64, i64}),
+      ValueRange{pool, function, arguments, count, units, grain});
 }
 
 Value lqc::alignedPointer(ImplicitLocOpBuilder &b, Value memref) {

@@ -13,10 +13,12 @@ using namespace lqc;
 /// Bytes of a row of activations, or of a table's row.
 static int64_t bytesOfRow(RankedTensorType type) {
   SchemeAttr scheme = schemeOf(type);
-  uint64_t bytes = scheme && !packedOf(type)
-                       ? BufferType::get(type.getContext(), type).getBytes()
-                       : weightBytes(type);
-  return int64_t(bytes) / type.getDimSize(0);
+  if (packedOf(type))
+    return int64_t(weightBytes(type)) / type.getDimSize(0);
+  if (scheme)
+    return activationRow(scheme.getValue(), type.getDimSize(1)).bytes;
+  int64_t columns = type.getRank() == 2 ? type.getDimSize(1) : 1;
+  return columns * type.getElementTypeBitWidth() / 8;
 }
 
 /// Keys and values of one position of one layer.
@@ -37,7 +39,7 @@ static void addArgument(BlockArgument argument, KernelCost &cost) {
   if (type.getRank() == 2)
     cost.rowBytes += bytesOfRow(type);
   else if (isIndex)
-    cost.rowBytes += int64_t(weightBytes(type)) / type.getDimSize(0);
+    cost.rowBytes += bytesOfRow(type);
   else
     cost.weightBytes += int64_t(weightBytes(type)); // a gain, a bias, columns
 }

@@ -120,11 +120,13 @@ struct CacheGeometry {
 
 /// How a kernel's work is cut among threads.
 struct KernelUnits {
-  int64_t units = 1;
-  bool perRow = false;
-  int64_t grain = 1; ///< units worth another thread
+  int64_t units = 1;           ///< in all, or of each `rows` rows
+  std::optional<int64_t> rows; ///< see lqc.kernel
+  int64_t grain = 1;           ///< units worth another thread
 
   static KernelUnits of(KernelOp kernel);
+  /// The units of a dispatch with so many valid rows, both i64.
+  mlir::Value countFor(mlir::ImplicitLocOpBuilder &b, mlir::Value rows) const;
 };
 
 /// What a kernel touches and multiplies: the fields of lqc_kernel
@@ -147,6 +149,12 @@ struct KernelFacts {
   KernelUnits units;
   KernelCost cost;
 };
+
+/// Makes calls of lqc_dispatch of a graph's dispatches. The kernels must be
+/// functions already.
+void lowerGraphDispatches(mlir::ModuleOp module,
+                          llvm::ArrayRef<KernelFacts> kernels);
+
 /// Replaces the steps by LLVM functions that call the runtime and adds
 /// `lqc_model`. The kernels must be functions already.
 mlir::LogicalResult lowerSteps(mlir::ModuleOp module,

@@ -284,7 +284,8 @@ FailureOr<LoopNest> lqc::emitLoops(RewriterBase &rewriter,
   if (!op.hasPureBufferSemantics())
     return op.emitOpError("must work on buffers");
   rewriter.setInsertionPoint(op);
-  LoopNest nest = LoopEmitter(rewriter, op).emit();
+  std::optional<LoopNest> product = emitContraction(rewriter, op);
+  LoopNest nest = product ? *product : LoopEmitter(rewriter, op).emit();
   rewriter.eraseOp(op);
   return nest;
 }

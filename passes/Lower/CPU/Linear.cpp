@@ -44,6 +44,11 @@ struct Tile {
   int64_t blocks;
 };
 
+/// From `first` on, without `last`.
+struct Range {
+  Value first, last;
+};
+
 using Values = KernelEmitter::Values;
 
 /// Writes the kernel of one linear.
@@ -55,7 +60,9 @@ public:
 private:
   // Loops over tiles.
   Tile mainTile() const;
-  void emitBlocks(Value from, Value to, int64_t blocks);
+  void emitPanels(int64_t rows);
+  void emitUnits(Value from, Value to, Range tokens);
+  void emitBlocks(Value from, Value to, int64_t blocks, Range tokens);
   void emitTile(Value firstBlock, Value firstToken, Tile tile);
   void storeSums(ValueRange sums);
 
@@ -88,7 +95,7 @@ private:
   int64_t lanes;      ///< output rows in one register
   int64_t parts;      ///< registers in one block of output rows
   int64_t blockBytes;
-  BufferParts buffer; ///< of integer activations
+  ActivationRow row; ///< of integer activations
   Value input, weight, bias, out;
   VectorType f32s, i32s;
 
@@ -111,8 +118,7 @@ LinearEmitter::LinearEmitter(KernelEmitter &e)
                       : packedOf(weightType).getTileRows() * columns *
                             weightType.getElementTypeBitWidth() / 8;
   if (inputScheme)
-    buffer =
-        bufferParts(inputScheme.getValue(), inputType.getDimSize(0), columns);
+    row = activationRow(inputScheme.getValue(), columns);
 }
 
 //===----------------------------------------------------------------------===//
@@ -136,32 +142,58 @@ LogicalResult LinearEmitter::emit() {
   if (hasBias)
     bias = e.argument(2);
   out = e.argument(hasBias ? 3 : 2);
-  int64_t blocks = mainTile().blocks;
-  if (blocks == 1) {
-    emitBlocks(e.begin, e.end, 1);
-    return success();
-  }
-  // [begin, middle) in tiles of several blocks, [middle, end) one by one.
-  Value work = arith::SubIOp::create(e, e.end, e.begin);
-  Value whole = arith::DivSIOp::create(e, work, e.constantI64(blocks));
-  Value middle = e.add(e.begin, e.mul(whole, blocks));
-  emitBlocks(e.begin, middle, blocks);
-  emitBlocks(middle, e.end, 1);
+  std::optional<uint64_t> unitRows = e.kernel.getUnitRows();
+  if (unitRows)
+    emitPanels(*unitRows);
+  else
+    emitUnits(e.begin, e.end, {e.constantI64(0), e.count});
   return success();
 }
 
-void LinearEmitter::emitBlocks(Value from, Value to, int64_t blocks) {
-  e.loop(from, to, blocks, [&](Value first) {
-    int64_t tokens = mainTile().tokens;
-    Value zero = e.constantI64(0);
+/// Units are numbered panel by panel: all blocks of the first `rows` rows, then
+/// those of the next.
+void LinearEmitter::emitPanels(int64_t rows) {
+  int64_t blocks = e.kernel.getUnits();
+  Value perPanel = e.constantI64(blocks);
+  Value first = arith::DivSIOp::create(e, e.begin, perPanel);
+  Value last = arith::DivSIOp::create(e, e.add(e.end, blocks - 1), perPanel);
+  e.loop(first, last, 1, [&](Value panel) {
+    Value done = e.mul(panel, blocks), start = e.mul(panel, rows);
+    auto within = [&](Value unit) -> Value {
+      return arith::SubIOp::create(e, unit, done);
+    };
+    Value from = arith::MaxSIOp::create(e, within(e.begin), e.constantI64(0));
+    Value to = arith::MinSIOp::create(e, within(e.end), perPanel);
+    Value end = arith::MinSIOp::create(e, e.add(start, rows), e.count);
+    emitUnits(from, to, {start, end});
+  });
+}
+
+void LinearEmitter::emitUnits(Value from, Value to, Range tokens) {
+  int64_t blocks = mainTile().blocks;
+  if (blocks == 1)
+    return emitBlocks(from, to, 1, tokens);
+  // [from, middle) in tiles of several blocks, [middle, to) one by one.
+  Value work = arith::SubIOp::create(e, to, from);
+  Value whole = arith::DivSIOp::create(e, work, e.constantI64(blocks));
+  Value middle = e.add(from, e.mul(whole, blocks));
+  emitBlocks(from, middle, blocks, tokens);
+  emitBlocks(middle, to, 1, tokens);
+}
+
+void LinearEmitter::emitBlocks(Value from, Value to, int64_t blocks,
+                               Range tokens) {
+  e.loop(from, to, blocks, [&](Value block) {
+    int64_t step = mainTile().tokens;
     if (inputType.getDimSize(0) == 1)
-      return emitTile(first, zero, {1, blocks});
-    Value whole = arith::DivSIOp::create(e, e.count, e.constantI64(tokens));
-    Value middle = e.mul(whole, tokens);
-    e.loop(zero, middle, tokens,
-           [&](Value token) { emitTile(first, token, {tokens, blocks}); });
-    e.loop(middle, e.count, 1,
-           [&](Value token) { emitTile(first, token, {1, blocks}); });
+      return emitTile(block, tokens.first, {1, blocks});
+    Value count = arith::SubIOp::create(e, tokens.last, tokens.first);
+    Value whole = arith::DivSIOp::create(e, count, e.constantI64(step));
+    Value middle = e.add(tokens.first, e.mul(whole, step));
+    e.loop(tokens.first, middle, step,
+           [&](Value token) { emitTile(block, token, {step, blocks}); });
+    e.loop(middle, tokens.last, 1,
+           [&](Value token) { emitTile(block, token, {1, blocks}); });
   });
 }
 
@@ -374,9 +406,9 @@ Values LinearEmitter::integerColumns(Value column, int64_t within,
     int64_t place = within + chunk * 4;
     SmallVector<Value> x;
     for (int64_t token = 0; token < tile.tokens; ++token) {
-      Value row = e.mul(e.add(tileToken, token), buffer.codeStride);
+      Value codes = e.mul(e.add(tileToken, token), row.bytes);
       Value four = e.load(e.getI32Type(),
-                          e.address(input, e.add(e.add(row, column), place)));
+                          e.address(input, e.add(e.add(codes, column), place)));
       x.push_back(vector::BitCastOp::create(e, bytes, e.broadcast(i32s, four)));
     }
     for (int64_t reg = 0; reg < registers(); ++reg) {
@@ -411,15 +443,13 @@ Values LinearEmitter::finishInteger(Values sums, Value activationGroup,
     Value zero = reader.byteZeros(block, reg % parts, group);
     Value minimum = reader.minimum(block, reg % parts, group);
     for (int64_t token = 0; token < tile.tokens; ++token) {
-      Value place =
-          e.mul(e.add(e.mul(e.add(tileToken, token), a.groups(columns)),
-                      activationGroup),
-                4);
-      Value xScale = e.broadcast(
-          f32s, e.load(e.getF32Type(),
-                       e.address(input, e.add(place, buffer.scales))));
+      Value place = e.add(e.mul(e.add(tileToken, token), row.bytes),
+                          e.mul(activationGroup, 4));
+      Value xScale =
+          e.broadcast(f32s, e.load(e.getF32Type(),
+                                   e.address(input, e.add(place, row.scales))));
       Value xSum =
-          e.load(e.getI32Type(), e.address(input, e.add(place, buffer.sums)));
+          e.load(e.getI32Type(), e.address(input, e.add(place, row.sums)));
       size_t i = sumIndex(token, reg);
       Value level = exact[i];
       if (zero)

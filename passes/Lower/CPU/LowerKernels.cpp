@@ -73,6 +73,7 @@ void LowerKernelsPass::runOnOperation() {
     if (failed(lowerKernel(kernel, target)))
       return signalPassFailure();
   }
+  lowerGraphDispatches(module, kernels);
   if (failed(lowerSteps(module, kernels)))
     return signalPassFailure();
   for (WeightOp weight : llvm::make_early_inc_range(module.getOps<WeightOp>()))

@@ -20,19 +20,33 @@ using namespace lqc;
 static constexpr int64_t kGrainBytes = 1 << 15;
 
 KernelUnits KernelUnits::of(KernelOp kernel) {
-  KernelUnits result{int64_t(kernel.getUnits()), kernel.getPerRow(), 1};
+  KernelUnits result{int64_t(kernel.getUnits()), kernel.getUnitRows(), 1};
+  bool perRow = result.rows == 1;
   uint64_t bytes = 0; // of one unit
   for (BlockArgument argument : kernel.getBlock().getArguments()) {
     RankedTensorType type = dyn_cast<RankedTensorType>(argument.getType());
     if (type && packedOf(type))
-      bytes += result.perRow ? 0 : weightBytes(type) / result.units;
-    else if (type && type.getRank() == 2 && result.perRow)
+      bytes += perRow ? 0 : weightBytes(type) / result.units;
+    else if (type && type.getRank() == 2 && perRow)
       bytes += type.getDimSize(1) * 4 / result.units;
   }
   if (!isa<AttentionOp>(kernel.getBlock().front()))
     result.grain =
         std::max<int64_t>(1, kGrainBytes / std::max<uint64_t>(1, bytes));
   return result;
+}
+
+Value KernelUnits::countFor(ImplicitLocOpBuilder &b, Value count) const {
+  auto constant = [&](int64_t value) -> Value {
+    return LLVM::ConstantOp::create(b, b.getI64Type(),
+                                    b.getI64IntegerAttr(value));
+  };
+  if (!rows)
+    return constant(units);
+  if (*rows > 1)
+    count = LLVM::SDivOp::create(
+        b, LLVM::AddOp::create(b, count, constant(*rows - 1)), constant(*rows));
+  return LLVM::MulOp::create(b, count, constant(units));
 }
 
 namespace {
@@ -93,18 +107,16 @@ void StepLowering::lowerDispatch(DispatchOp dispatch) {
                           offsetFrom(arguments, index * 8));
   const KernelUnits &work = units.at(dispatch.getKernel());
   Value rows = lowered.lookup(dispatch.getRows());
-  Value total = constant(work.units);
-  if (work.perRow)
-    total = LLVM::MulOp::create(b, rows, total);
   func::FuncOp kernel = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(
       step, dispatch.getKernelAttr());
   Value function = func::ConstantOp::create(b, kernel.getFunctionType(),
                                             dispatch.getKernelAttr());
   function =
       UnrealizedConversionCastOp::create(b, pointer, function).getResult(0);
-  LLVM::CallOp::create(
-      b, TypeRange(), "lqc_dispatch",
-      ValueRange{pool, function, arguments, rows, total, constant(work.grain)});
+  LLVM::CallOp::create(b, TypeRange(), "lqc_dispatch",
+                       ValueRange{pool, function, arguments, rows,
+                                  work.countFor(b, rows),
+                                  constant(work.grain)});
 }
 
 void StepLowering::lower() {

@@ -177,17 +177,16 @@ LogicalResult lqc::emitQuantize(KernelEmitter &e) {
     return op.emitOpError(
                "activations must take a scheme of activations, got: ")
            << schemeName(scheme);
-  int64_t rows = e.typeOf(0).getDimSize(0), columns = e.typeOf(0).getDimSize(1);
+  int64_t columns = e.typeOf(0).getDimSize(1);
   int64_t groups = scheme.groups(columns);
   int64_t group = scheme.groupColumns(columns);
-  BufferParts parts = bufferParts(scheme, rows, columns);
+  ActivationRow parts = activationRow(scheme, columns);
   bool isFixed = bool(op.getScales());
   Value in = e.argument(0), out = e.argument(isFixed ? 2 : 1);
   Value given = isFixed ? e.argument(1) : Value();
   e.loop(e.begin, e.end, 1, [&](Value row) {
     Value source = e.address(in, e.mul(row, columns * 4));
-    Value codes = e.address(out, e.mul(row, parts.codeStride));
-    Value perGroup = e.address(out, e.mul(row, groups * 4));
+    Value codes = e.address(out, e.mul(row, parts.bytes));
     e.loop(e.constantI64(0), e.constantI64(groups), 1, [&](Value g) {
       Value first = e.address(source, e.mul(g, group * 4));
       Value scale =
@@ -200,12 +199,12 @@ LogicalResult lqc::emitQuantize(KernelEmitter &e) {
       scale = arith::SelectOp::create(e, isZero, e.constantF32(1.0), scale);
       Value sum = emitCodes(e, first, e.address(codes, e.mul(g, group)), scale,
                             group, isFixed);
-      Value place = e.address(perGroup, e.mul(g, 4));
+      Value place = e.address(codes, e.mul(g, 4));
       e.store(scale, e.address(place, parts.scales));
       e.store(sum, e.address(place, parts.sums));
     });
     // Linears read codes in runs of 32: the tail of a row is zero.
-    for (int64_t pad = columns; pad < parts.codeStride; ++pad)
+    for (int64_t pad = columns; pad < parts.scales; ++pad)
       e.store(e.splatInt(e.getI8Type(), 0), e.address(codes, pad));
   });
   return success();

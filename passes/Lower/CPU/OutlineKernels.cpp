@@ -13,15 +13,11 @@
 
 #include "passes/Lower/CPU/Graph.h"
 
-#include "lqc/Runtime/Graph.h"
-
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/ScopeExit.h"
-
-#include <cstddef>
 
 using namespace mlir;
 using namespace lqc;
@@ -170,36 +166,16 @@ func::FuncOp Outlining::createKernel() {
 //===----------------------------------------------------------------------===//
 
 void Outlining::dispatch(func::FuncOp shared) {
-  Type pointer = LLVM::LLVMPointerType::get(host.getContext());
-  Type i64 = host.getI64Type();
   auto number = [&](int64_t value) -> Value {
     return arith::ConstantOp::create(host, host.getI64IntegerAttr(value));
   };
-  Value arguments = stackWords(nest.parallel, words.size());
-  for (auto [i, word] : llvm::enumerate(words)) {
-    Value place =
-        LLVM::GEPOp::create(host, pointer, host.getI64Type(), arguments,
-                            ArrayRef<LLVM::GEPArg>{LLVM::GEPArg(int32_t(i))});
-    LLVM::StoreOp::create(host, word, place);
-  }
   Value units = number(1);
   for (Value count : nest.parallel.getUpperBound())
     units = host.createOrFold<arith::MulIOp>(units, toI64(host, count));
   Value work =
       host.createOrFold<arith::MaxSIOp>(toI64(host, nest.work), number(1));
   Value grain = host.createOrFold<arith::CeilDivSIOp>(number(kGrainWork), work);
-  Value pool = loadField(host, callContext(nest.parallel),
-                         offsetof(lqc_graph_call, pool), pointer);
-  Value function = func::ConstantOp::create(host, shared.getFunctionType(),
-                                            shared.getSymName());
-  function =
-      UnrealizedConversionCastOp::create(host, pointer, function).getResult(0);
-  LLVM::CallOp::create(
-      host,
-      runtimeFunction(module, "lqc_dispatch",
-                      LLVM::LLVMVoidType::get(host.getContext()),
-                      {pointer, pointer, pointer, i64, i64, i64}),
-      ValueRange{pool, function, arguments, number(0), units, grain});
+  dispatchKernel(host, nest.parallel, shared, words, number(0), units, grain);
   nest.parallel.erase();
 }
 

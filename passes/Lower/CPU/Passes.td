@@ -45,11 +45,11 @@ def LowerKernelsPass : Pass<"lqc-lower-kernels", "::mlir::ModuleOp"> {
 }
 
 def ExpandMathPass : Pass<"lqc-expand-math"> {
-  let summary = "replace exp and tanh by vector polynomials";
+  let summary = "replace exp, tanh and erf by polynomials";
   let description = [{
-    Elementary functions on vectors become polynomials that stay in registers
+    Elementary functions of float32 become polynomials that stay in registers
     (errors of a few units in the last place), instead of one call of the C
-    library for each lane.
+    library for each lane. Loops of them can be vectorised.
 
     Before:
     ```mlir
@@ -98,7 +98,8 @@ def DispatchLoopsPass : Pass<"lqc-dispatch-loops", "::mlir::ModuleOp"> {
   let description = [{
     Each linalg operation becomes loops, and the outer parallel ones a function
     with the interface of `lqc_kernel_function`, which `lqc_dispatch` runs on
-    all threads. Equal loops share one. Sums keep their order. A module without
+    all threads. Equal loops share one. Sums keep their order; products of float
+    tensors are sums of fused multiply-adds, in tiles of vectors. A module without
     `lqc.graph` stays as it is.
 
     Before:
@@ -115,8 +116,9 @@ def DispatchLoopsPass : Pass<"lqc-dispatch-loops", "::mlir::ModuleOp"> {
   let dependentDialects = [
     "::mlir::affine::AffineDialect", "::mlir::arith::ArithDialect",
     "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
-    "::mlir::LLVM::LLVMDialect", "::mlir::memref::MemRefDialect",
-    "::mlir::scf::SCFDialect"
+    "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect"
   ];
 }
 

@@ -10,7 +10,7 @@ lqc.weight @w1 : tensor<64x64xbf16> = #lqc.random<seed = 3, std = 1.0 : f64>
 // CHECK: lqc.kernel @linear_1x64_64x64_bf16(%{{.+}}: tensor<1x64xf32>, %{{.+}}: tensor<64x64xbf16, #lqc.packed<16x1>>, %{{.+}}: tensor<1x64xf32>) attributes {destinations = 1 : i64, units = 4 : i64}
 // CHECK: lqc.kernel @cache_append_1x64_1x64
 // CHECK: lqc.cache_append %{{.+}}[0] at
-// CHECK: lqc.kernel @attention_1x64({{.+}}) attributes {destinations = 1 : i64, per_row, units = 2 : i64}
+// CHECK: lqc.kernel @attention_1x64({{.+}}) attributes {destinations = 1 : i64, unit_rows = 1 : i64, units = 2 : i64}
 // CHECK-NOT: lqc.kernel @linear_1x64_64x64_bf16_
 
 // CHECK-LABEL: lqc.step @decode
@@ -67,7 +67,7 @@ lqc.weight @w : tensor<32x64xbf16> = #lqc.random<seed = 2, std = 1.0 : f64>
 lqc.weight @v : tensor<32x3xbf16> = #lqc.random<seed = 3, std = 1.0 : f64>
 lqc.weight @i : tensor<3xi32> = dense<[1, 5, 63]> : tensor<3xi32>
 
-// CHECK: lqc.kernel @split_columns_1x64_1x3(%{{.+}}: tensor<1x64xf32>, %{{.+}}: tensor<3xi32>, %{{.+}}: tensor<1x64xf32>, %{{.+}}: tensor<1x3xf32>) attributes {destinations = 2 : i64, per_row, units = 1 : i64}
+// CHECK: lqc.kernel @split_columns_1x64_1x3(%{{.+}}: tensor<1x64xf32>, %{{.+}}: tensor<3xi32>, %{{.+}}: tensor<1x64xf32>, %{{.+}}: tensor<1x3xf32>) attributes {destinations = 2 : i64, unit_rows = 1 : i64, units = 1 : i64}
 // CHECK-LABEL: lqc.step @decode
 // CHECK: %[[COLUMNS:.+]] = lqc.get_weight @i : tensor<3xi32>
 // CHECK: lqc.dispatch @split_columns_1x64_1x3(%{{.+}}, %[[COLUMNS]], %[[REST:.+]], %[[KEPT:.+]]) rows

@@ -62,22 +62,22 @@ static std::string replaceAll(std::string text, const std::string &from,
 static std::string stepText(const std::string &name, int tokens,
                             const std::string &rope = "64") {
   std::string text = R"(
-  lqc.kernel @embed_N(%i: tensor<Nxi32>, %w: tensor<5x2xf32>, %out: tensor<Nx2xf32>) attributes {destinations = 1 : i64, units = 1 : i64, per_row} {
+  lqc.kernel @embed_N(%i: tensor<Nxi32>, %w: tensor<5x2xf32>, %out: tensor<Nx2xf32>) attributes {destinations = 1 : i64, units = 1 : i64, unit_rows = 1 : i64} {
     %x = lqc.embedding %i, %w : (tensor<Nxi32>, tensor<5x2xf32>) -> tensor<Nx2xf32>
     lqc.yield %x : tensor<Nx2xf32>
   }
-  lqc.kernel @rope_N(%x: tensor<Nx2xf32>, %p: tensor<Nxi32>, %f: tensor<1xf32>, %c: !lqc.cache<1x8x1x2xf32>, %s: tensor<Nxi32>, %out: tensor<Nx2xf32>) attributes {destinations = 1 : i64, units = 1 : i64, per_row} {
+  lqc.kernel @rope_N(%x: tensor<Nx2xf32>, %p: tensor<Nxi32>, %f: tensor<1xf32>, %c: !lqc.cache<1x8x1x2xf32>, %s: tensor<Nxi32>, %out: tensor<Nx2xf32>) attributes {destinations = 1 : i64, units = 1 : i64, unit_rows = 1 : i64} {
     %r = lqc.rotary_table %p, %f : (tensor<Nxi32>, tensor<1xf32>) -> tensor<Nx2xf32>
     %q = lqc.rope %x, %r {head_dim = 2 : i64} : (tensor<Nx2xf32>, tensor<Nx2xf32>) -> tensor<Nx2xf32>
     lqc.cache_append %q, %x, %c[0] at %p, %s : tensor<Nx2xf32>, tensor<Nxi32>, !lqc.cache<1x8x1x2xf32>
     lqc.yield %q : tensor<Nx2xf32>
   }
-  lqc.kernel @attend_N(%q: tensor<Nx2xf32>, %c: !lqc.cache<1x8x1x2xf32>, %p: tensor<Nxi32>, %s: tensor<Nxi32>, %x: tensor<Nx2xf32>) attributes {destinations = 1 : i64, units = 1 : i64, per_row} {
+  lqc.kernel @attend_N(%q: tensor<Nx2xf32>, %c: !lqc.cache<1x8x1x2xf32>, %p: tensor<Nxi32>, %s: tensor<Nxi32>, %x: tensor<Nx2xf32>) attributes {destinations = 1 : i64, units = 1 : i64, unit_rows = 1 : i64} {
     %a = lqc.attention %q, %c[0] at %p, %s scale 0.7 : tensor<Nx2xf32>, tensor<Nxi32>, !lqc.cache<1x8x1x2xf32>
     %y = arith.addf %x, %a : tensor<Nx2xf32>
     lqc.yield %y : tensor<Nx2xf32>
   }
-  lqc.kernel @gather_N(%i: tensor<Nxi32>, %x: tensor<Nx2xf32>, %out: tensor<Nx2xf32>) attributes {destinations = 1 : i64, units = 1 : i64, per_row} {
+  lqc.kernel @gather_N(%i: tensor<Nxi32>, %x: tensor<Nx2xf32>, %out: tensor<Nx2xf32>) attributes {destinations = 1 : i64, units = 1 : i64, unit_rows = 1 : i64} {
     %y = lqc.embedding %i, %x : (tensor<Nxi32>, tensor<Nx2xf32>) -> tensor<Nx2xf32>
     lqc.yield %y : tensor<Nx2xf32>
   }
@@ -205,12 +205,12 @@ static std::string quantizedStep(int second, int third) {
     %y = lqc.linear %q, %h : (tensor<?x64xf32, #D>, tensor<5x64xf32, #lqc.scheme<"int4-g32">>) -> tensor<?x5xf32>
     return %y : tensor<?x5xf32>
   }
-  lqc.kernel @embed_quantize(%i: tensor<2xi32>, %w: tensor<5x64xf32>, %out: tensor<2x64xf32, #D>) attributes {destinations = 1 : i64, units = 1 : i64, per_row} {
+  lqc.kernel @embed_quantize(%i: tensor<2xi32>, %w: tensor<5x64xf32>, %out: tensor<2x64xf32, #D>) attributes {destinations = 1 : i64, units = 1 : i64, unit_rows = 1 : i64} {
     %x = lqc.embedding %i, %w : (tensor<2xi32>, tensor<5x64xf32>) -> tensor<2x64xf32>
     %q = lqc.quantize %x : (tensor<2x64xf32>) -> tensor<2x64xf32, #D>
     lqc.yield %q : tensor<2x64xf32, #D>
   }
-  lqc.kernel @noise(%i: tensor<2xi32>, %w: tensor<5x64xf32>, %out: tensor<2x64xf32>) attributes {destinations = 1 : i64, units = 1 : i64, per_row} {
+  lqc.kernel @noise(%i: tensor<2xi32>, %w: tensor<5x64xf32>, %out: tensor<2x64xf32>) attributes {destinations = 1 : i64, units = 1 : i64, unit_rows = 1 : i64} {
     %x = lqc.embedding %i, %w : (tensor<2xi32>, tensor<5x64xf32>) -> tensor<2x64xf32>
     lqc.yield %x : tensor<2x64xf32>
   }

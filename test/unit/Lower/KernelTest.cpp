@@ -126,19 +126,20 @@ TensorValue KernelTest::randomFloats(ArrayRef<int64_t> shape) {
 /// The bytes of an activation buffer that holds a quantized tensor.
 static std::vector<char> activationBytes(const QuantizedTensor &tensor,
                                          int64_t rows) {
-  BufferParts parts = bufferParts(tensor.scheme, rows, tensor.columns);
-  std::vector<char> bytes(parts.bytes, 0);
+  ActivationRow parts = activationRow(tensor.scheme, tensor.columns);
+  std::vector<char> bytes(rows * parts.bytes, 0);
   int64_t groups = tensor.groups(), group = tensor.columns / groups;
-  float *scales = reinterpret_cast<float *>(bytes.data() + parts.scales);
-  int32_t *sums = reinterpret_cast<int32_t *>(bytes.data() + parts.sums);
-  for (int64_t row = 0; row < tensor.rows; ++row)
+  for (int64_t r = 0; r < tensor.rows; ++r) {
+    char *row = bytes.data() + r * parts.bytes;
+    float *scales = reinterpret_cast<float *>(row + parts.scales);
+    int32_t *sums = reinterpret_cast<int32_t *>(row + parts.sums);
     for (int64_t column = 0; column < tensor.columns; ++column) {
-      int code = int(tensor.codes[row * tensor.columns + column]) - 128;
-      bytes[row * parts.codeStride + column] = char(code);
-      sums[row * groups + column / group] += code;
-      scales[row * groups + column / group] =
-          tensor.scales[row * groups + column / group];
+      int code = int(tensor.codes[r * tensor.columns + column]) - 128;
+      row[column] = char(code);
+      sums[column / group] += code;
+      scales[column / group] = tensor.scales[r * groups + column / group];
     }
+  }
   return bytes;
 }
 
@@ -208,7 +209,8 @@ void KernelTest::check(const std::string &name, int64_t rows, double tolerance,
       interpreter->call(kernel, values);
   ASSERT_TRUE(bool(expected)) << llvm::toString(expected.takeError());
   // In two pieces, as two threads would.
-  int64_t units = kernel.getUnits() * (kernel.getPerRow() ? rows : 1);
+  int64_t unitRows = kernel.getUnitRows().value_or(rows);
+  int64_t units = kernel.getUnits() * llvm::divideCeil(rows, unitRows);
   function(name)(pointers.data(), rows, 0, units / 2);
   function(name)(pointers.data(), rows, units / 2, units);
   if (expected->empty())
@@ -219,13 +221,13 @@ void KernelTest::check(const std::string &name, int64_t rows, double tolerance,
   if (result.kind() == TensorValue::Kind::Quantized) {
     std::vector<char> bytes =
         activationBytes(result.quantized(), out.type.getDimSize(0));
-    BufferParts parts =
-        bufferParts(result.quantized().scheme, out.type.getDimSize(0),
-                    out.type.getDimSize(1));
+    ActivationRow parts =
+        activationRow(result.quantized().scheme, out.type.getDimSize(1));
     // The rows that are valid, code for code.
-    EXPECT_EQ(
-        0, std::memcmp(bytes.data(), out.bytes.data(), rows * parts.codeStride))
-        << name;
+    for (int64_t row = 0; row < rows; ++row)
+      EXPECT_EQ(0, std::memcmp(&bytes[row * parts.bytes],
+                               &out.bytes[row * parts.bytes], parts.scales))
+          << name << ": row " << row;
     return;
   }
   const float *got = reinterpret_cast<const float *>(out.bytes.data());
@@ -255,7 +257,7 @@ static std::string linearKernel(const std::string &x, const std::string &w,
 
 static const char *const kUnits3 = "destinations = 1 : i64, units = 3 : i64";
 static const char *const kPerRow =
-    "destinations = 1 : i64, units = 1 : i64, per_row";
+    "destinations = 1 : i64, units = 1 : i64, unit_rows = 1 : i64";
 
 TEST_P(KernelTest, LinearOfFloatWeights) {
   std::vector<std::pair<std::string, int64_t>> cases;
@@ -272,6 +274,27 @@ TEST_P(KernelTest, LinearOfFloatWeights) {
   compile();
   for (auto &[name, rows] : cases)
     check(name, rows, 2e-6);
+}
+
+TEST_P(KernelTest, LinearInPanelsOfRows) {
+  // 10 rows in panels of 4: 3, of which the last is cut short.
+  std::string attributes =
+      "destinations = 1 : i64, unit_rows = 4 : i64, units = 3 : i64";
+  std::string body;
+  std::string plain =
+      linearKernel("tensor<12x64xf32>", "tensor<40x64xf32, #lqc.packed<16x1>>",
+                   "tensor<40xf32>", "tensor<12x40xf32>", body);
+  std::string floats = add(plain, body, attributes);
+  std::string quantized = linearKernel(
+      "tensor<12x64xf32, #lqc.scheme<\"dynamic-int8-g64\">>",
+      "tensor<40x64xf32, #lqc.packed<16x4, #lqc.scheme<\"int8-g64\">>>", "",
+      "tensor<12x40xf32>", body);
+  std::string integers = add(quantized, body, attributes);
+  compile();
+  for (int64_t rows : {1, 4, 10, 12}) {
+    check(floats, rows, 2e-6);
+    check(integers, rows, 2e-6);
+  }
 }
 
 /// Every scheme of weights with this group size; "own": those that have one of
@@ -500,7 +523,7 @@ TEST_P(KernelTest, SplitColumns) {
       "%y, %z = lqc.split_columns %x, %i : (tensor<8x43xf32>, tensor<5xi32>) "
       "-> (tensor<8x43xf32>, tensor<8x5xf32>)\n"
       "lqc.yield %y, %z : tensor<8x43xf32>, tensor<8x5xf32>",
-      "destinations = 2 : i64, units = 1 : i64, per_row");
+      "destinations = 2 : i64, units = 1 : i64, unit_rows = 1 : i64");
   compile();
   KernelOp kernel = module->lookupSymbol<KernelOp>(name);
   std::vector<float> x = randomFloats({6, 43}).floats();
@@ -541,14 +564,14 @@ TEST_P(KernelTest, CacheAndAttention) {
           "lqc.cache_append %k, %v, %c[0] at %p, %s : tensor<8x20xf32>, "
           "tensor<8xi32>, " +
               cacheType + "\nlqc.yield",
-          "destinations = 0 : i64, units = 1 : i64, per_row");
+          "destinations = 0 : i64, units = 1 : i64, unit_rows = 1 : i64");
   std::string attention = add(
       "%q: tensor<8x60xf32>, %c: " + cacheType +
           ", %p: tensor<8xi32>, %s: tensor<8xi32>, %out: tensor<8x60xf32>",
       "%y = lqc.attention %q, %c[0] at %p, %s scale 0.3 : tensor<8x60xf32>, "
       "tensor<8xi32>, " +
           cacheType + "\nlqc.yield %y : tensor<8x60xf32>",
-      "destinations = 1 : i64, units = 2 : i64, per_row");
+      "destinations = 1 : i64, units = 2 : i64, unit_rows = 1 : i64");
   compile();
   CacheType type = cast<CacheType>(parseType(cacheType, &context));
   cache.assign(3 * type.getSlotBytes(), 0);

@@ -39,12 +39,40 @@ module attributes {lqc.graph = {}} {
 
 // -----
 
-// The columns of a product run innermost, so that they become lanes; the sum
-// keeps its order.
+// A tile of a product, 4 rows by one vector without AVX-512, stays in registers;
+// the sum keeps its order. What is left over: vectors cut short, single rows.
 
 module attributes {lqc.graph = {}} {
-  func.func @main(%call: !llvm.ptr, %a: memref<8x5xf32>, %b: memref<5x16xf32>, %c: memref<8x16xf32>) {
-    linalg.matmul ins(%a, %b : memref<8x5xf32>, memref<5x16xf32>) outs(%c : memref<8x16xf32>)
+  func.func @main(%call: !llvm.ptr, %a: memref<?x5xf32>, %b: memref<5x?xf32>, %c: memref<?x?xf32>) {
+    linalg.matmul ins(%a, %b : memref<?x5xf32>, memref<5x?xf32>) outs(%c : memref<?x?xf32>)
+    return
+  }
+  // CHECK-LABEL: func.func @loop.matmul
+  // CHECK: %[[IS_WHOLE:.+]] = arith.cmpi sle
+  // CHECK: scf.if %[[IS_WHOLE]] {
+  // CHECK: scf.for %[[COLUMN:.+]] =
+  // CHECK-COUNT-4: vector.load
+  // CHECK: scf.for %[[SUMMED:.+]] = %{{.+}} to %{{.+}} iter_args
+  // CHECK: %[[B:.+]] = vector.load %{{.+}}[%[[SUMMED]], %[[COLUMN]]]
+  // CHECK-COUNT-4: math.fma %{{.+}}, %[[B]], %{{.+}} : vector<16xf32>
+  // CHECK: scf.yield
+  // CHECK-COUNT-4: vector.store
+  // CHECK: vector.create_mask
+  // CHECK: vector.maskedload
+  // CHECK: vector.maskedstore
+  // CHECK: } else {
+  // CHECK: scf.for
+  // CHECK: scf.for
+  // CHECK-COUNT-1: math.fma
+}
+
+// -----
+
+// Other products have their columns innermost, so that they become lanes.
+
+module attributes {lqc.graph = {}} {
+  func.func @main(%call: !llvm.ptr, %a: memref<8x5xi32>, %b: memref<5x16xi32>, %c: memref<8x16xi32>) {
+    linalg.matmul ins(%a, %b : memref<8x5xi32>, memref<5x16xi32>) outs(%c : memref<8x16xi32>)
     return
   }
   // CHECK-LABEL: func.func @loop.matmul

@@ -13,7 +13,7 @@ module attributes {lqc.target = #lqc.target<cpu = "znver3", features = "+avx2,+f
 // CHECK: llvm.intr.masked.load
 // CHECK: llvm.intr.masked.store
 // CHECK-NOT: {{^ *(%.+ = )?lqc[.]}}
-lqc.kernel @add(%a: tensor<1x20xf32>, %b: tensor<1x20xf32>, %out: tensor<1x20xf32>) attributes {destinations = 1 : i64, per_row, units = 1 : i64} {
+lqc.kernel @add(%a: tensor<1x20xf32>, %b: tensor<1x20xf32>, %out: tensor<1x20xf32>) attributes {destinations = 1 : i64, unit_rows = 1 : i64, units = 1 : i64} {
   %sum = arith.addf %a, %b : tensor<1x20xf32>
   lqc.yield %sum : tensor<1x20xf32>
 }
@@ -69,7 +69,7 @@ lqc.weight @table : tensor<16x32xf32, #lqc.packed<16x1>> {
   lqc.yield %1 : tensor<16x32xf32, #lqc.packed<16x1>>
 }
 lqc.weight @plain : tensor<16x32xf32> = #lqc.random<seed = 1, std = 1.0 : f64>
-lqc.kernel @pick(%i: tensor<1xi32>, %t: tensor<16x32xf32, #lqc.packed<16x1>>, %out: tensor<1x32xf32>) attributes {destinations = 1 : i64, per_row, units = 1 : i64} {
+lqc.kernel @pick(%i: tensor<1xi32>, %t: tensor<16x32xf32, #lqc.packed<16x1>>, %out: tensor<1x32xf32>) attributes {destinations = 1 : i64, unit_rows = 1 : i64, units = 1 : i64} {
   %0 = lqc.embedding %i, %t : (tensor<1xi32>, tensor<16x32xf32, #lqc.packed<16x1>>) -> tensor<1x32xf32>
   lqc.yield %0 : tensor<1x32xf32>
 }
@@ -109,7 +109,7 @@ lqc.kernel @k(%x: tensor<1x64xf32, #lqc.scheme<"dynamic-int8-g64">>, %w: tensor<
 // -----
 
 module attributes {lqc.target = #lqc.target<cpu = "znver3", features = "+avx2">} {
-lqc.kernel @k(%x: tensor<1x64xf32>, %out: tensor<1x64xf32, #lqc.scheme<"int4-g64">>) attributes {destinations = 1 : i64, per_row, units = 1 : i64} {
+lqc.kernel @k(%x: tensor<1x64xf32>, %out: tensor<1x64xf32, #lqc.scheme<"int4-g64">>) attributes {destinations = 1 : i64, unit_rows = 1 : i64, units = 1 : i64} {
   // expected-error@+1 {{'lqc.quantize' op activations must take a scheme of activations, got: int4-g64}}
   %y = lqc.quantize %x : (tensor<1x64xf32>) -> tensor<1x64xf32, #lqc.scheme<"int4-g64">>
   lqc.yield %y : tensor<1x64xf32, #lqc.scheme<"int4-g64">>
@@ -119,7 +119,7 @@ lqc.kernel @k(%x: tensor<1x64xf32>, %out: tensor<1x64xf32, #lqc.scheme<"int4-g64
 // -----
 
 module attributes {lqc.target = #lqc.target<cpu = "znver3", features = "+avx2">} {
-lqc.kernel @k(%x: tensor<1x64xf32>, %out: tensor<1x64xf32>) attributes {destinations = 1 : i64, per_row, units = 1 : i64} {
+lqc.kernel @k(%x: tensor<1x64xf32>, %out: tensor<1x64xf32>) attributes {destinations = 1 : i64, unit_rows = 1 : i64, units = 1 : i64} {
   // expected-error@+1 {{'math.cos' op is not a kernel that the CPU's code generator knows}}
   %y = math.cos %x : tensor<1x64xf32>
   lqc.yield %y : tensor<1x64xf32>
@@ -129,7 +129,7 @@ lqc.kernel @k(%x: tensor<1x64xf32>, %out: tensor<1x64xf32>) attributes {destinat
 // -----
 
 module attributes {lqc.target = #lqc.target<cpu = "znver3", features = "+avx2">} {
-lqc.kernel @k(%x: tensor<4x64xf32>, %i: tensor<2xi32>, %rest: tensor<4x64xf32>, %kept: tensor<4x2xbf16>) attributes {destinations = 2 : i64, per_row, units = 1 : i64} {
+lqc.kernel @k(%x: tensor<4x64xf32>, %i: tensor<2xi32>, %rest: tensor<4x64xf32>, %kept: tensor<4x2xbf16>) attributes {destinations = 2 : i64, unit_rows = 1 : i64, units = 1 : i64} {
   // expected-error@+1 {{'lqc.split_columns' op activations must be f32, got: 'tensor<4x2xbf16>'}}
   %y, %z = lqc.split_columns %x, %i : (tensor<4x64xf32>, tensor<2xi32>) -> (tensor<4x64xf32>, tensor<4x2xbf16>)
   lqc.yield %y, %z : tensor<4x64xf32>, tensor<4x2xbf16>

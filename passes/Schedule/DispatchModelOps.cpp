@@ -1,0 +1,149 @@
+//===- DispatchModelOps.cpp - a graph's lqc operations run as kernels -----===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "dialects/LQC/LQC.h"
+#include "passes/Schedule/KernelTable.h"
+#include "passes/Schedule/Passes.h"
+
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Builders.h"
+
+namespace lqc {
+#define GEN_PASS_DEF_DISPATCHMODELOPSPASS
+#include "passes/Schedule/Passes.h.inc"
+} // namespace lqc
+
+using namespace mlir;
+using namespace lqc;
+
+namespace {
+struct DispatchModelOpsPass
+    : lqc::impl::DispatchModelOpsPassBase<DispatchModelOpsPass> {
+  void runOnOperation() override;
+};
+} // namespace
+
+/// Rows of float32 numbers, or of activations that an operation before has
+/// quantized.
+static bool isRows(Value value) {
+  RankedTensorType type = dyn_cast<RankedTensorType>(value.getType());
+  return type && type.getRank() == 2 && type.getElementType().isF32() &&
+         !type.isDynamicDim(1) && !packedOf(type);
+}
+
+/// The operations that a kernel does better than loops.
+static bool hasKernel(Operation *op) {
+  if (LinearOp linear = dyn_cast<LinearOp>(op))
+    return isRows(linear.getInput()) && packedOf(linear.getWeight().getType());
+  if (QuantizeOp quantize = dyn_cast<QuantizeOp>(op))
+    return schemeOf(quantize.getType()).getValue().isActivation();
+  if (EmbeddingOp embedding = dyn_cast<EmbeddingOp>(op))
+    return bool(packedOf(embedding.getTable().getType()));
+  return isa<RmsNormOp, LayerNormOp>(op) && isRows(op->getOperand(0));
+}
+
+/// The tensor with any number of rows: one kernel serves all of them. A single
+/// row has kernels of its own.
+static Type withAnyRows(Type type) {
+  RankedTensorType tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || packedOf(tensor) || tensor.getDimSize(0) == 1)
+    return type;
+  SmallVector<int64_t> shape(tensor.getShape());
+  shape[0] = ShapedType::kDynamic;
+  return RankedTensorType::get(shape, tensor.getElementType(),
+                               tensor.getEncoding());
+}
+
+/// Whether the operand has a row for each row of the result.
+static bool hasRows(OpOperand &operand) {
+  RankedTensorType type = cast<RankedTensorType>(operand.get().getType());
+  return type.getRank() == 2 || isa<EmbeddingOp>(operand.getOwner());
+}
+
+/// Memory for a result: its numbers, or bytes if it is quantized.
+static Value destinationFor(OpBuilder &builder, Location loc, Type type,
+                            OpFoldResult rows) {
+  RankedTensorType tensor = cast<RankedTensorType>(type);
+  int64_t columns = tensor.getDimSize(1);
+  Type element = tensor.getElementType();
+  if (SchemeAttr scheme = schemeOf(tensor)) {
+    columns = activationRow(scheme.getValue(), columns).bytes;
+    element = builder.getI8Type();
+  }
+  return tensor::EmptyOp::create(
+      builder, loc, {rows, builder.getIndexAttr(columns)}, element);
+}
+
+/// `codes`: of quantized activations, their bytes. They are read by operations
+/// that still want to know their type.
+static LogicalResult dispatch(Operation *op, KernelTable &kernels,
+                              llvm::DenseMap<Value, Value> &codes) {
+  OpBuilder builder(op);
+  Location loc = op->getLoc();
+  SmallVector<Type> inputs, results;
+  for (OpOperand &operand : op->getOpOperands())
+    inputs.push_back(hasRows(operand) ? withAnyRows(operand.get().getType())
+                                      : operand.get().getType());
+  for (Type type : op->getResultTypes())
+    results.push_back(withAnyRows(type));
+  KernelOp kernel = kernels.get(op, inputs, results);
+  if (!kernel)
+    return op->emitOpError("has no kernel: the CPU cannot run it");
+  SmallVector<Value> operands;
+  for (Value operand : op->getOperands()) {
+    Value bytes = codes.lookup(operand);
+    operands.push_back(bytes ? bytes : operand);
+  }
+  OpFoldResult rows = tensor::getMixedSize(builder, loc, operands.front(), 0);
+  SmallVector<Type> types;
+  for (Type type : op->getResultTypes()) {
+    operands.push_back(destinationFor(builder, loc, type, rows));
+    types.push_back(operands.back().getType());
+  }
+  DispatchOp dispatch = DispatchOp::create(
+      builder, loc, types, FlatSymbolRefAttr::get(kernel),
+      getValueOrCreateConstantIndexOp(builder, loc, rows), operands);
+  for (auto [old, made] : llvm::zip(op->getResults(), dispatch.getResults())) {
+    if (schemeOf(old.getType())) {
+      codes[old] = made;
+      continue;
+    }
+    Value value = made;
+    if (made.getType() != old.getType())
+      value = tensor::CastOp::create(builder, loc, old.getType(), made);
+    old.replaceAllUsesWith(value);
+  }
+  return success();
+}
+
+void DispatchModelOpsPass::runOnOperation() {
+  ModuleOp module = getOperation();
+  func::FuncOp main = module.lookupSymbol<func::FuncOp>(kMainName);
+  if (!isGraph(module) || !main)
+    return;
+  SymbolTable symbols(module);
+  KernelTable kernels(main, symbols);
+  SmallVector<Operation *> work;
+  for (func::FuncOp function : module.getOps<func::FuncOp>())
+    function.walk([&](Operation *op) {
+      if (hasKernel(op))
+        work.push_back(op);
+    });
+  llvm::DenseMap<Value, Value> codes;
+  for (Operation *op : work)
+    if (failed(dispatch(op, kernels, codes)))
+      return signalPassFailure();
+  for (Operation *op : llvm::reverse(work)) {
+    if (op->use_empty()) {
+      op->erase();
+      continue;
+    }
+    op->emitOpError("has codes that something but a kernel reads");
+    return signalPassFailure();
+  }
+}
