@@ -231,7 +231,7 @@ Tensor lqc::causalMask(NodeBuilder &n, Size queries, Size keys, Size past,
 
 Tensor lqc::hide(NodeBuilder &n, const Tensor &mask, const Tensor &scores) {
   OnnxType kind = scores.element;
-  Tensor lowest = n.rank0(n.scalars(kind).lowest(), kind);
+  Tensor lowest = n.scalar(-INFINITY, kind);
   return n.elementwise(
       {mask, scores, lowest}, kind,
       [](const Arith &f, Numbers x) { return f.select(x[0], x[1], x[2]); });

@@ -37,22 +37,14 @@ static Tensor placesFrom(NodeBuilder &n, Size batch, Size tokens, Size first) {
                    });
 }
 
-/// Rows of a matrix of heads as (batch, tokens, columns).
-static Tensor unflattened(NodeBuilder &n, const Tensor &rows, Size batch,
-                          Size tokens) {
-  return n.reshape(rows, {batch, tokens, rows.dims[1]});
-}
-
-/// Columns of `a` (batch, tokens, columns) that follow each other, as three
-/// tensors. Cut as rows, because that is what a linear gives.
-static Heads splitColumns(NodeBuilder &n, const Tensor &rows, Size batch,
-                          Size tokens, ArrayRef<int64_t> columns) {
+/// Columns of `a` (batch, tokens, columns) that follow each other.
+static Heads splitColumns(NodeBuilder &n, const Tensor &a,
+                          ArrayRef<int64_t> columns) {
   SizeMath &s = n.sizes();
   SmallVector<Tensor> parts;
   int64_t first = 0;
   for (int64_t count : columns) {
-    Tensor part = n.sliceAxis(rows, 1, s.constant(first), s.constant(count));
-    parts.push_back(unflattened(n, part, batch, tokens));
+    parts.push_back(n.sliceAxis(a, 2, s.constant(first), s.constant(count)));
     first += count;
   }
   return {parts[0], parts[1], parts[2]};
@@ -322,7 +314,7 @@ static Tensor pastMember(NodeBuilder &n, const Tensor &past, int64_t index) {
   return n.failed() ? part : n.squeeze(part, {0});
 }
 
-/// The product with the merged weights, and its bias, as rows.
+/// The product with the merged weights, and its bias.
 static Tensor mergedProduct(NodeBuilder &n) {
   Tensor x = n.input(0), w = n.input(1);
   n.requireFloat(x);
@@ -331,10 +323,8 @@ static Tensor mergedProduct(NodeBuilder &n) {
   n.requireRank(w, 2, "the weights");
   if (n.failed())
     return x;
-  Tensor rows = n.matmul(n.flatten(x, 2), w);
-  if (n.has(2) && !n.failed())
-    rows = n.add(rows, n.input(2));
-  return rows;
+  Tensor product = n.matmul(x, w);
+  return n.has(2) && !n.failed() ? n.add(product, n.input(2)) : product;
 }
 
 static void buildAttention(NodeBuilder &n) {
@@ -342,16 +332,15 @@ static void buildAttention(NodeBuilder &n) {
   n.require(!n.integer("do_rotary", 0), "do_rotary is not supported");
   n.require(!n.integer("past_present_share_buffer", 0) && !n.has(6),
             "shared buffers are not supported");
-  Tensor rows = mergedProduct(n);
-  std::optional<int64_t> columns = knownSize(rows.dims.back());
+  Tensor product = mergedProduct(n);
+  std::optional<int64_t> columns = knownSize(product.dims.back());
   n.require(columns.has_value(), "the columns of the weights must be known");
   if (n.failed())
     return;
   SmallVector<int64_t> sizes = hiddenSizes(n, *columns);
   if (n.failed())
     return;
-  Heads heads =
-      splitColumns(n, rows, n.raw(0).dims[0], n.raw(0).dims[1], sizes);
+  Heads heads = splitColumns(n, product, sizes);
   for (Tensor *tensor : {&heads.q, &heads.k, &heads.v})
     if (!n.failed())
       *tensor = splitHeads(n, *tensor, count);
@@ -425,8 +414,7 @@ static Heads readGroupedHeads(NodeBuilder &n, int64_t heads, int64_t shared) {
              *columns);
     int64_t size = *columns / all;
     if (!n.failed())
-      result = splitColumns(n, n.flatten(q, 2), q.dims[0], q.dims[1],
-                            {heads * size, shared * size, shared * size});
+      result = splitColumns(n, q, {heads * size, shared * size, shared * size});
   }
   for (const Tensor &tensor : {result.k, result.v}) {
     n.requireRank(tensor, 3, "key and value");

@@ -169,12 +169,13 @@ gain = normal(8)
 case("simplified_layer_norm", "SimplifiedLayerNormalization", [("x", x), ("g", gain)],
      domain="", axis=-1, epsilon=1e-5)  # fmt: skip
 case("skip_simplified_layer_norm", "SkipSimplifiedLayerNormalization",
-     [("x", x), ("s", skip), ("g", gain)], ["y", "", "", "sum"], epsilon=1e-5)  # fmt: skip
+     [("x", x), ("s", skip), ("g", gain)], ["y", "", "", "sum"], constants="g",
+     epsilon=1e-5)  # fmt: skip
 case("skip_simplified_layer_norm_bias", "SkipSimplifiedLayerNormalization",
      [("x", x), ("s", skip), ("g", gain), ("b", bias)], epsilon=1e-6)  # fmt: skip
 case("skip_layer_norm", "SkipLayerNormalization",
      [("x", x), ("s", skip), ("g", gain), ("c", normal(8)), ("b", bias)],
-     ["y", "", "", "sum"], epsilon=1e-5)  # fmt: skip
+     ["y", "", "", "sum"], constants="gcb", epsilon=1e-5)  # fmt: skip
 case("skip_layer_norm_plain", "SkipLayerNormalization",
      [("x", x), ("s", normal(3, 8)), ("g", gain)])  # fmt: skip
 tables = [("words", normal(11, 8)), ("places", normal(6, 8)), ("parts", normal(2, 8))]
@@ -239,7 +240,7 @@ case("mha_packed_kv", "MultiHeadAttention", [("q", q), ("kv", packed[:, :, :, 1:
 case("mha_packed_qkv", "MultiHeadAttention", [("qkv", packed)], num_heads=2, results=plain)
 
 x, w, b = normal(2, 3, 6), normal(6, 24, scale=0.5), normal(24)
-case("attention", "Attention", [("x", x), ("w", w), ("b", b)], num_heads=2)
+case("attention", "Attention", [("x", x), ("w", w), ("b", b)], constants="wb", num_heads=2)
 case("attention_causal_past", "Attention",
      [("x", x), ("w", w), ("b", b), None, ("past", normal(2, 2, 2, 4, 4))],
      2, num_heads=2, unidirectional=1)  # fmt: skip
