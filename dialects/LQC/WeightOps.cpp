@@ -114,7 +114,7 @@ void GetWeightOp::getAsmResultNames(
 }
 
 //===----------------------------------------------------------------------===//
-// QuantizeOp, DequantizeOp, ScaleChannelsOp, PackOp
+// QuantizeOp, AssembleOp, DequantizeOp, ScaleChannelsOp, PackOp
 //===----------------------------------------------------------------------===//
 
 /// Same shape, and `plain`'s type without an encoding.
@@ -157,6 +157,55 @@ LogicalResult QuantizeOp::verify() {
   return emitOpError("scales must have one f32 element per group of columns, "
                      "got: ")
          << scales << " for " << getType();
+}
+
+/// Whether an operand is bytes, `count` a row for the rows of the matrix.
+static bool isRowsOfBytes(Value operand, int64_t rows, uint64_t count) {
+  RankedTensorType type = cast<RankedTensorType>(operand.getType());
+  return type.getElementType().isInteger(8) && type.hasStaticShape() &&
+         uint64_t(type.getNumElements()) == rows * count;
+}
+
+LogicalResult AssembleOp::verify() {
+  RankedTensorType type = getType();
+  // C1
+  SchemeAttr encoding = dyn_cast_or_null<SchemeAttr>(type.getEncoding());
+  if (!encoding || !canAssemble(encoding.getValue()) || !type.hasStaticShape())
+    return emitOpError("result must have a scheme intB or uintB of weights, "
+                       "got: ")
+           << type;
+  const Scheme &scheme = encoding.getValue();
+  const int64_t rows = type.getDimSize(0);
+  const int64_t groups = scheme.groups(type.getDimSize(1));
+  // C2
+  RankedTensorType codes = cast<RankedTensorType>(getCodes().getType());
+  if (!isRowsOfBytes(getCodes(), rows,
+                     streamBytes(type.getDimSize(1), scheme.bits)) ||
+      codes.getRank() == 0 || codes.getDimSize(0) != rows)
+    return emitOpError("codes must be the bytes of the result's rows, got: ")
+           << codes << " for " << type;
+  // C3
+  RankedTensorType scales = cast<RankedTensorType>(getScales().getType());
+  Type element = scales.getElementType();
+  bool isHeld = element.isF16() || (scheme.scale == ScaleFormat::F32 &&
+                                    (element.isF32() || element.isBF16()));
+  if (!isHeld || !scales.hasStaticShape() ||
+      scales.getNumElements() != rows * groups)
+    return emitOpError("scales must be one float per group that the scheme "
+                       "holds, got: ")
+           << scales << " for " << type;
+  // C4
+  if (bool(getZeros()) != !scheme.isSymmetric())
+    return emitOpError(getZeros() ? "zero points must go with a scheme that "
+                                    "has them, got: "
+                                  : "must have the scheme's zero points, got: ")
+           << schemeName(scheme);
+  if (getZeros() &&
+      !isRowsOfBytes(getZeros(), rows, streamBytes(groups, scheme.bits)))
+    return emitOpError("zero points must be the bytes of the result's rows, "
+                       "got: ")
+           << getZeros().getType() << " for " << type;
+  return success();
 }
 
 LogicalResult DequantizeOp::verify() { // C1, C2

@@ -115,6 +115,33 @@ def LQC_QuantizeOp : LQC_TensorOp<"quantize"> {
   let hasVerifier = 1;
 }
 
+def LQC_AssembleOp : LQC_TensorOp<"assemble"> {
+  let summary = "a quantized matrix of codes that another program chose";
+  let description = [{
+    Codes and scales of a file, taken as they are: nothing is rounded. A row of
+    codes is a stream of the scheme's bits, lowest first, and begins with a byte;
+    so is a row of zero points. Scales lie row by row, one for each group,
+    whatever the operand's shape.
+
+    ```mlir
+    %w = lqc.assemble %codes, %scales, %zeros : (tensor<256x8x16xi8>, tensor<2048xf32>, tensor<256x4xi8>) -> tensor<256x256xf32, #lqc.scheme<"uint4-g32-f32">>
+    ```
+
+    **Constraints**
+    * C1: the result has a scheme `intB` or `uintB`, with scales in fp16 or f32
+    * C2: the codes are bytes, as many as the result's rows take; their first
+      dimension is the rows
+    * C3: there is one scale a group, of a float type that the scheme's format
+      holds
+    * C4: there are zero points if and only if the scheme has them, and they are
+      bytes, as many as the rows take
+  }];
+  let arguments = (ins AnyRankedTensor:$codes, AnyRankedTensor:$scales,
+                       Optional<AnyRankedTensor>:$zeros);
+  let results = (outs LQC_Matrix:$result);
+  let hasVerifier = 1;
+}
+
 def LQC_DequantizeOp : LQC_TensorOp<"dequantize"> {
   let summary = "the values that codes stand for";
   let description = [{

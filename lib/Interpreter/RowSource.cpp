@@ -238,8 +238,6 @@ public:
   }
 
 private:
-  llvm::Error describe(llvm::Error error, int64_t first) const;
-
   RowSourcePtr input;
   ClipSearch clip;
   std::string name;
@@ -268,11 +266,41 @@ private:
   RowSourcePtr input;
 };
 
+/// Codes of a file with their scales.
+class AssembleSource : public RowSource {
+public:
+  AssembleSource(RankedTensorType type, RowSourcePtr codes,
+                 std::vector<float> scales, std::vector<char> zeros,
+                 std::string name)
+      : RowSource(type), codes(std::move(codes)), scales(std::move(scales)),
+        zeros(std::move(zeros)), name(std::move(name)) {}
+
+  llvm::Expected<RowBlock> read(int64_t first, int64_t count) const override;
+  void release(int64_t first, int64_t count) const override {
+    codes->release(first, count);
+  }
+
+private:
+  /// The part of a vector of all rows that belongs to some of them.
+  template <typename T>
+  llvm::ArrayRef<T> part(const std::vector<T> &all, int64_t first,
+                         int64_t count) const {
+    const int64_t width = all.size() / rows();
+    return llvm::ArrayRef<T>(all).slice(first * width, count * width);
+  }
+
+  RowSourcePtr codes;
+  std::vector<float> scales;
+  std::vector<char> zeros;
+  std::string name;
+};
+
 } // namespace
 
-/// quantize() counts rows from the start of the block: counts them from the
-/// start of the tensor.
-llvm::Error QuantizeSource::describe(llvm::Error error, int64_t first) const {
+/// Errors count rows from the start of the block: counts them from the start
+/// of the tensor.
+static llvm::Error describeRow(llvm::Error error, int64_t first,
+                               llvm::StringRef name) {
   std::string message = llvm::toString(std::move(error));
   auto [what, rest] = llvm::StringRef(message).split(" of row ");
   int64_t row;
@@ -296,8 +324,29 @@ llvm::Expected<RowBlock> QuantizeSource::read(int64_t first,
   llvm::Expected<QuantizedTensor> result =
       quantize(values, count, columns, schemeOf(type()).getValue(), clip);
   if (!result)
-    return describe(result.takeError(), first);
+    return describeRow(result.takeError(), first, name);
   return RowBlock::ofCodes(std::move(*result));
+}
+
+llvm::Expected<RowBlock> AssembleSource::read(int64_t first,
+                                              int64_t count) const {
+  llvm::Expected<RowBlock> block = codes->read(first, count);
+  if (!block)
+    return block.takeError();
+  llvm::Expected<QuantizedTensor> result = assemble(
+      block->elements, part(scales, first, count), part(zeros, first, count),
+      schemeOf(type()).getValue(), count, rowElements());
+  if (!result)
+    return describeRow(result.takeError(), first, name);
+  return RowBlock::ofCodes(std::move(*result));
+}
+
+RowSourcePtr lqc::assembleSource(RankedTensorType type, RowSourcePtr codes,
+                                 std::vector<float> scales,
+                                 std::vector<char> zeros, std::string name) {
+  return std::make_shared<AssembleSource>(type, std::move(codes),
+                                          std::move(scales), std::move(zeros),
+                                          std::move(name));
 }
 
 RowSourcePtr lqc::quantizeSource(RankedTensorType type, RowSourcePtr input,

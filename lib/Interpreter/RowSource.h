@@ -68,6 +68,12 @@ RowSourcePtr quantizeSource(mlir::RankedTensorType type, RowSourcePtr input,
                             ClipSearch clip, std::string name);
 RowSourcePtr dequantizeSource(mlir::RankedTensorType type, RowSourcePtr input);
 
+/// Puts rows of codes together with the scales and zero points of all rows; see
+/// assemble(). `name` starts its messages.
+RowSourcePtr assembleSource(mlir::RankedTensorType type, RowSourcePtr codes,
+                            std::vector<float> scales, std::vector<char> zeros,
+                            std::string name);
+
 /// Multiplies rows (axis 0) or columns (axis 1) by `factors`; rows of codes by
 /// their scales. `name` starts its messages.
 RowSourcePtr scaleChannelsSource(mlir::RankedTensorType type,

@@ -36,6 +36,26 @@ static llvm::Error quantizeMatrix(QuantizeOp op, Frame &frame) {
   return llvm::Error::success();
 }
 
+/// The bytes of a tensor of i8.
+static std::vector<char> bytesOf(const TensorValue &tensor) {
+  const std::vector<int64_t> &numbers = tensor.integers();
+  return {numbers.begin(), numbers.end()};
+}
+
+static llvm::Error assembleMatrix(AssembleOp op, Frame &frame) {
+  std::vector<char> codes = bytesOf(frame.get(op.getCodes())), zeros;
+  if (op.getZeros())
+    zeros = bytesOf(frame.get(op.getZeros()));
+  mlir::RankedTensorType type = op.getType();
+  llvm::Expected<QuantizedTensor> result = assemble(
+      codes, frame.get(op.getScales()).floats(), zeros,
+      schemeOf(type).getValue(), type.getDimSize(0), type.getDimSize(1));
+  if (!result)
+    return opError(op, "{0}", llvm::toString(result.takeError()));
+  frame.set(op, TensorValue::ofQuantized(std::move(*result)));
+  return llvm::Error::success();
+}
+
 static llvm::Error dequantizeMatrix(DequantizeOp op, Frame &frame) {
   const TensorValue &input = frame.get(op.getInput());
   frame.set(op, TensorValue::ofFloats(TensorValue::Shape(input.shape()),
@@ -71,6 +91,7 @@ static llvm::Error packMatrix(PackOp op, Frame &frame) {
 void lqc::addWeightOps(OpTable &table) {
   addOp<GetWeightOp>(table, getWeight);
   addOp<QuantizeOp>(table, quantizeMatrix);
+  addOp<AssembleOp>(table, assembleMatrix);
   addOp<DequantizeOp>(table, dequantizeMatrix);
   addOp<ScaleChannelsOp>(table, scaleChannels);
   addOp<PackOp>(table, packMatrix);

@@ -62,6 +62,7 @@ private:
   llvm::Expected<RowSourcePtr> makeSource(Value value, Sources &sources);
   llvm::Expected<RowSourcePtr> sourceOf(GetWeightOp op, Sources &sources);
   llvm::Expected<RowSourcePtr> sourceOf(QuantizeOp op, Sources &sources);
+  llvm::Expected<RowSourcePtr> sourceOf(AssembleOp op, Sources &sources);
   llvm::Expected<RowSourcePtr> sourceOf(ScaleChannelsOp op, Sources &sources);
   llvm::Expected<RowSourcePtr> sourceOf(tensor::ExtractSliceOp op,
                                         Sources &sources);
@@ -232,6 +233,8 @@ llvm::Expected<RowSourcePtr> WeightEvaluator::makeSource(Value value,
   if (QuantizeOp quantize = dyn_cast<QuantizeOp>(op);
       quantize && !quantize.getScales())
     return sourceOf(quantize, sources);
+  if (AssembleOp assembled = dyn_cast<AssembleOp>(op))
+    return sourceOf(assembled, sources);
   if (ScaleChannelsOp scale = dyn_cast<ScaleChannelsOp>(op))
     return sourceOf(scale, sources);
   if (tensor::ExtractSliceOp slice = dyn_cast<tensor::ExtractSliceOp>(op))
@@ -285,6 +288,27 @@ llvm::Expected<RowSourcePtr> WeightEvaluator::sourceOf(QuantizeOp op,
                         ? ClipSearch::LeastSquares
                         : ClipSearch::None;
   return quantizeSource(op.getType(), std::move(*input), clip, std::move(name));
+}
+
+/// Scales and zero points, a small part of it all, are kept whole.
+llvm::Expected<RowSourcePtr> WeightEvaluator::sourceOf(AssembleOp op,
+                                                       Sources &sources) {
+  llvm::Expected<RowSourcePtr> codes = sourceOf(op.getCodes(), sources);
+  if (!codes)
+    return codes.takeError();
+  llvm::Expected<TensorValue> scales = evaluateWhole(op.getScales());
+  if (!scales)
+    return scales.takeError();
+  std::vector<char> zeros;
+  if (op.getZeros()) {
+    llvm::Expected<TensorValue> found = evaluateWhole(op.getZeros());
+    if (!found)
+      return found.takeError();
+    zeros.assign(found->integers().begin(), found->integers().end());
+  }
+  return assembleSource(op.getType(), std::move(*codes), scales->floats(),
+                        std::move(zeros),
+                        nameOf(op->getParentOfType<WeightOp>()));
 }
 
 llvm::Expected<RowSourcePtr> WeightEvaluator::sourceOf(ScaleChannelsOp op,

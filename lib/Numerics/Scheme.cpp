@@ -39,11 +39,15 @@ llvm::hash_code lqc::hash_value(const Scheme &scheme) {
 /// Groups that share a super scale in double quantization, if not said.
 static constexpr int64_t kDoubleQuantized = 256;
 static constexpr llvm::StringLiteral kDoubleSuffix = "-dq";
+/// Scales that are in fp16 otherwise.
+static constexpr llvm::StringLiteral kF32Suffix = "-f32";
 
-static constexpr Scheme integerScheme(uint8_t bits, ZeroPoint zero) {
+static constexpr Scheme integerScheme(uint8_t bits, ZeroPoint zero,
+                                      ScaleFormat scale = ScaleFormat::F16) {
   Scheme scheme;
   scheme.bits = bits;
   scheme.zero = zero;
+  scheme.scale = scale;
   return scheme;
 }
 
@@ -107,6 +111,17 @@ static constexpr Scheme superBlockScheme(uint8_t bits, ScaleFormat scale,
         #B "-bit codes, one fp16 scale and one " #B "-bit zero point a group", \
         integerScheme(B, ZeroPoint::Integer)                                   \
   }
+#define LQC_INT_F32(B)                                                         \
+  SchemeFamily {                                                               \
+    "int" #B "-gG-f32", #B "-bit codes, symmetric, one f32 scale a group",     \
+        integerScheme(B, ZeroPoint::None, ScaleFormat::F32)                    \
+  }
+#define LQC_UINT_F32(B)                                                        \
+  SchemeFamily {                                                               \
+    "uint" #B "-gG-f32",                                                       \
+        #B "-bit codes, one f32 scale and one " #B "-bit zero point a group",  \
+        integerScheme(B, ZeroPoint::Integer, ScaleFormat::F32)                 \
+  }
 
 llvm::ArrayRef<SchemeFamily> lqc::schemeTable() {
   static constexpr SchemeFamily kTable[] = {
@@ -124,6 +139,12 @@ llvm::ArrayRef<SchemeFamily> lqc::schemeTable() {
       LQC_UINT(6),
       LQC_UINT(7),
       LQC_UINT(8),
+      LQC_INT_F32(2),
+      LQC_INT_F32(4),
+      LQC_INT_F32(8),
+      LQC_UINT_F32(2),
+      LQC_UINT_F32(4),
+      LQC_UINT_F32(8),
       {"nf4-gG", "4-bit quantiles of a normal distribution, one f32 scale",
        codebookScheme(Codebook::NF4, false)},
       {"nf4-gG-dq", "nf4 with 8-bit scales, one f32 super scale and offset",
@@ -164,6 +185,8 @@ llvm::ArrayRef<SchemeFamily> lqc::schemeTable() {
 
 #undef LQC_INT
 #undef LQC_UINT
+#undef LQC_INT_F32
+#undef LQC_UINT_F32
 
 Scheme SchemeFamily::withGroup(int64_t groupSize) const {
   Scheme result = scheme;
@@ -201,10 +224,13 @@ static bool readNumber(llvm::StringRef digits, int64_t &number) {
          !digits.getAsInteger(10, number);
 }
 
-/// "64-dq8" to "64" and a scheme with 8 groups to a super scale.
-static bool readDoubleSuffix(llvm::StringRef &rest, Scheme &scheme) {
+/// "64-f32" to "64", "64-dq8" to "64" and a scheme with 8 groups to a super
+/// scale. False if the suffix is another family's.
+static bool readSuffix(const SchemeFamily &family, llvm::StringRef &rest,
+                       Scheme &scheme) {
   if (!scheme.shiftedScales)
-    return !rest.contains(kDoubleSuffix);
+    return rest.consume_back(family.pattern.split('G').second) &&
+           !rest.contains(kDoubleSuffix) && !rest.ends_with(kF32Suffix);
   auto [size, supers] = rest.split(kDoubleSuffix);
   if (size.size() == rest.size())
     return false;
@@ -224,7 +250,7 @@ std::optional<Scheme> lqc::parseScheme(llvm::StringRef name, std::string *why) {
     }
     llvm::StringRef rest = name;
     if (!rest.consume_front(family.pattern.split('G').first) ||
-        !readDoubleSuffix(rest, scheme))
+        !readSuffix(family, rest, scheme))
       continue;
     if (!readNumber(rest, scheme.groupSize))
       return fail(why, "group size of a scheme must be a number, got: " +
@@ -234,6 +260,7 @@ std::optional<Scheme> lqc::parseScheme(llvm::StringRef name, std::string *why) {
     return scheme;
   }
   return fail(why, "scheme must be intB-gG or uintB-gG with B from 2 to 8, "
+                   "intB-gG-f32 or uintB-gG-f32 with B 2, 4 or 8, "
                    "nf4-gG, nf4-gG-dq, fp4-gG, fp4-gG-dq, fp8-e4m3-gG, "
                    "fp8-e5m2-gG, mxfp4, nvfp4, q2_k, q3_k, q4_k, q5_k, q6_k, "
                    "dynamic-int8-gG or static-int8-gG, got: " +

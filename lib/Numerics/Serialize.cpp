@@ -21,10 +21,6 @@ using namespace lqc;
 // Bit streams
 //===----------------------------------------------------------------------===//
 
-static uint64_t streamBytes(uint64_t codes, unsigned bits) {
-  return (codes * bits + 7) / 8;
-}
-
 /// Eight codes of `Bits` bits fill `Bits` bytes exactly: one step.
 template <unsigned Bits>
 static void writeCodes(const uint8_t *codes, uint64_t count, char *out) {
@@ -223,6 +219,42 @@ llvm::Expected<QuantizedTensor> lqc::deserialize(llvm::ArrayRef<char> bytes,
     in = readStream(in, zeroBits(scheme), tensor.zeros);
   in = readScales(in, scheme.superScale, tensor.superScales);
   readScales(in, scheme.superScale, tensor.superOffsets);
+  if (llvm::Error error = checkNumbers(tensor))
+    return std::move(error);
+  return tensor;
+}
+
+//===----------------------------------------------------------------------===//
+// Codes of other programs
+//===----------------------------------------------------------------------===//
+
+bool lqc::canAssemble(const Scheme &scheme) {
+  return scheme.element == ElementKind::Integer && !scheme.isActivation() &&
+         !scheme.isTwoLevel() && scheme.zero != ZeroPoint::Minimum;
+}
+
+/// Rows of `count` codes, each of which begins with a byte.
+static void readRows(llvm::ArrayRef<char> in, unsigned bits, int64_t count,
+                     std::vector<uint8_t> &codes) {
+  const char *at = in.data();
+  llvm::MutableArrayRef<uint8_t> rest = codes;
+  for (; !rest.empty(); rest = rest.drop_front(count))
+    at = readStream(at, bits, rest.take_front(count));
+}
+
+llvm::Expected<QuantizedTensor> lqc::assemble(llvm::ArrayRef<char> codes,
+                                              llvm::ArrayRef<float> scales,
+                                              llvm::ArrayRef<char> zeros,
+                                              const Scheme &scheme,
+                                              int64_t rows, int64_t columns) {
+  assert(canAssemble(scheme) && "integers with one level of scales");
+  QuantizedTensor tensor = QuantizedTensor::empty(scheme, rows, columns);
+  assert(codes.size() == rows * streamBytes(columns, scheme.bits) &&
+         scales.size() == tensor.scales.size() && "one code an element");
+  readRows(codes, scheme.bits, columns, tensor.codes);
+  llvm::copy(scales, tensor.scales.begin());
+  if (!scheme.isSymmetric())
+    readRows(zeros, scheme.bits, tensor.groups(), tensor.zeros);
   if (llvm::Error error = checkNumbers(tensor))
     return std::move(error);
   return tensor;

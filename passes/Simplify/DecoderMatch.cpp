@@ -114,7 +114,12 @@ static Value stripRotated(Value value) {
 static Value tableOf(Value value) {
   if (Value table = stripBroadcast(value, 1))
     return table;
-  return {};
+  // A single head repeats nothing.
+  tensor::ExpandShapeOp expand = value.getDefiningOp<tensor::ExpandShapeOp>();
+  bool isOneHead = expand && expand.getSrcType().getRank() == 3 &&
+                   expand.getResultType().getRank() == 4 &&
+                   expand.getResultType().getDimSize(1) == 1;
+  return isOneHead ? expand.getSrc() : Value();
 }
 
 static std::optional<MatchedRope> matchRope(Value value) {

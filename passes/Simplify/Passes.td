@@ -49,7 +49,8 @@ def RaisePass : Pass<"lqc-raise", "::mlir::ModuleOp"> {
     Graphs from ONNX consist of upstream operations. This pass finds in them
     what quantization and kernels know by name:
 
-    * `linalg.matmul` with a weight, and the sum with a bias: `lqc.linear`
+    * `linalg.matmul` with a weight, and the sum with a bias: `lqc.linear`;
+      columns of a linear, if nothing reads all of them: linears of their own
     * means, differences, roots and products of rows: `lqc.rms_norm`,
       `lqc.layer_norm`
     * rows that are looked up in a weight: `lqc.embedding`

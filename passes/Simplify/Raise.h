@@ -39,15 +39,21 @@ public:
   mlir::Value get(mlir::Value value, mlir::OpBuilder &builder);
   /// The same of the transpose of a matrix.
   mlir::Value getTransposed(mlir::Value value, mlir::OpBuilder &builder);
+  /// Rows (or elements) [first, first + count) of a weight that is read.
+  mlir::Value getRows(mlir::Value value, int64_t first, int64_t count,
+                      mlir::OpBuilder &builder);
 
 private:
   WeightOp ofConstant(mlir::DenseElementsAttr numbers, mlir::Location loc);
   WeightOp transposed(WeightOp weight);
+  WeightOp rowsOf(WeightOp weight, int64_t first, int64_t count);
   WeightOp find(mlir::Value value);
 
   mlir::SymbolTable &symbols;
   llvm::DenseMap<mlir::Attribute, WeightOp> constants;
   llvm::DenseMap<mlir::Operation *, WeightOp> transposes;
+  llvm::DenseMap<std::tuple<mlir::Operation *, int64_t, int64_t>, WeightOp>
+      rows;
 };
 
 /// Whether every element is the constant `number`.

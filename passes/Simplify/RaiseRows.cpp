@@ -45,8 +45,11 @@ Value lqc::expandRows(Value rows, Value like, OpBuilder &builder) {
   if (shape.getRank() == 2)
     return rows;
   RankedTensorType type = cast<RankedTensorType>(rows.getType());
+  // Not asked of `like` where they are written down: it may go away.
+  tensor::ExpandShapeOp expand = like.getDefiningOp<tensor::ExpandShapeOp>();
   SmallVector<OpFoldResult> sizes =
-      tensor::getMixedSizes(builder, rows.getLoc(), like);
+      expand ? expand.getMixedOutputShape()
+             : tensor::getMixedSizes(builder, rows.getLoc(), like);
   sizes.back() = builder.getIndexAttr(type.getDimSize(1));
   SmallVector<int64_t> dims(shape.getShape());
   dims.back() = type.getDimSize(1);

@@ -68,6 +68,35 @@ WeightOp RaisedWeights::transposed(WeightOp weight) {
   return result;
 }
 
+/// "w.rows_64" beside "w": those that begin with row 64.
+WeightOp RaisedWeights::rowsOf(WeightOp weight, int64_t first, int64_t count) {
+  WeightOp &result = rows[{weight, first, count}];
+  if (result)
+    return result;
+  RankedTensorType type = weight.getTensorType();
+  SmallVector<int64_t> shape(type.getShape());
+  shape[0] = count;
+  RankedTensorType part =
+      RankedTensorType::get(shape, type.getElementType(), type.getEncoding());
+  OpBuilder builder(weight.getContext());
+  Location loc = weight.getLoc();
+  result = WeightOp::create(
+      builder, loc, (weight.getSymName() + ".rows_" + Twine(first)).str(), part,
+      {});
+  symbols.insert(result, std::next(Block::iterator(weight)));
+  builder.createBlock(&result.getInitializer());
+  SmallVector<OpFoldResult> offsets(shape.size(), builder.getIndexAttr(0)),
+      strides(shape.size(), builder.getIndexAttr(1)), sizes;
+  offsets[0] = builder.getIndexAttr(first);
+  for (int64_t size : shape)
+    sizes.push_back(builder.getIndexAttr(size));
+  Value read = GetWeightOp::create(builder, loc, type, weight.getSymName());
+  Value value = tensor::ExtractSliceOp::create(builder, loc, part, read,
+                                               offsets, sizes, strides);
+  YieldOp::create(builder, loc, value);
+  return result;
+}
+
 WeightOp RaisedWeights::ofConstant(DenseElementsAttr numbers, Location loc) {
   WeightOp &result = constants[numbers];
   if (result)
@@ -111,4 +140,10 @@ Value RaisedWeights::getTransposed(Value value, OpBuilder &builder) {
     return readOf(find(turn.getInput()), builder);
   WeightOp weight = find(value);
   return weight ? readOf(transposed(weight), builder) : Value();
+}
+
+Value RaisedWeights::getRows(Value value, int64_t first, int64_t count,
+                             OpBuilder &builder) {
+  WeightOp weight = find(value);
+  return weight ? readOf(rowsOf(weight, first, count), builder) : Value();
 }

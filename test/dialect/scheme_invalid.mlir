@@ -1,6 +1,6 @@
 // RUN: %lqc-opt %s -split-input-file -verify-diagnostics
 
-// expected-error @+1 {{scheme must be intB-gG or uintB-gG with B from 2 to 8, nf4-gG, nf4-gG-dq, fp4-gG, fp4-gG-dq, fp8-e4m3-gG, fp8-e5m2-gG, mxfp4, nvfp4, q2_k, q3_k, q4_k, q5_k, q6_k, dynamic-int8-gG or static-int8-gG, got: 'int9-g64'}}
+// expected-error @+1 {{scheme must be intB-gG or uintB-gG with B from 2 to 8, intB-gG-f32 or uintB-gG-f32 with B 2, 4 or 8, nf4-gG, nf4-gG-dq, fp4-gG, fp4-gG-dq, fp8-e4m3-gG, fp8-e5m2-gG, mxfp4, nvfp4, q2_k, q3_k, q4_k, q5_k, q6_k, dynamic-int8-gG or static-int8-gG, got: 'int9-g64'}}
 func.func private @f(tensor<4x64xf32, #lqc.scheme<"int9-g64">>)
 
 // -----

@@ -1,5 +1,6 @@
-"""Compiles ONNX's tests with lqc, runs the executables and compares with the known
-results (`--check`): how much of ONNX works, and why the rest does not.
+"""Compiles ONNX's tests with lqc, and those of test/golden/contrib, runs the executables
+and compares with the known results (`--check`): how much of ONNX works, and why the rest
+does not.
 
 A test is a folder with model.onnx and test_data_set_*. The table on standard output
 counts results by operator; --docs writes docs/onnx-support.md from them. The exit code
@@ -25,6 +26,9 @@ DATA = pathlib.Path("/usr/share/libonnx-testdata/data")
 SAMPLE = ROOT / "tools" / "dev" / "conformance.txt"
 PAGE = ROOT / "docs" / "onnx-support.md"
 FOLDERS = ["node", "pytorch-converted", "pytorch-operator", "simple"]
+# Tests of ONNX Runtime's own operators, which the project brings along.
+GOLDEN = ROOT / "test" / "golden"
+CONTRIB = "contrib"
 # What LQC says of a model that holds what it does not take at all.
 OUT_OF_SCOPE = re.compile(r"string|sequence|optional|training|map\(", re.IGNORECASE)
 SIGNALS = "the executable died of signal"
@@ -68,12 +72,16 @@ def fields(data):
 
 
 def operators_of(model):
-    """The operators that a model's graph consists of, without subgraphs."""
+    """The operators that a model's graph consists of, without subgraphs: "Add" or
+    "com.microsoft.FastGelu"."""
     graph = next(value for number, value in fields(model.read_bytes()) if number == 7)
-    nodes = (value for number, value in fields(graph) if number == 1)
-    return sorted(
-        {v.decode() for node in nodes for number, v in fields(node) if number == 4} - {"Constant"}
-    )
+    names = set()
+    for node in (value for number, value in fields(graph) if number == 1):
+        parts = {number: value for number, value in fields(node) if number in (4, 7)}
+        domain = parts.get(7, b"").decode()
+        prefix = f"{domain}." if domain not in ("", "ai.onnx") else ""
+        names.add(prefix + parts[4].decode())
+    return sorted(names - {"Constant"})
 
 
 def types_of(test):
@@ -144,8 +152,14 @@ def counts(result):
     )
 
 
+def folder_of(data, test):
+    """The folder of a test that reports name."""
+    return (GOLDEN if test.startswith(f"{CONTRIB}/") else data) / test
+
+
 def find_tests(data, name_filter, sample):
-    tests = [path.parent for name in FOLDERS for path in sorted((data / name).glob("*/model.onnx"))]
+    folders = [*(data / name for name in FOLDERS), GOLDEN / CONTRIB]
+    tests = [path.parent for folder in folders for path in sorted(folder.glob("*/model.onnx"))]
     chosen = set(SAMPLE.read_text().split()) if sample else None
     return [
         test
@@ -164,7 +178,7 @@ def by_operator(results, data):
     """{operator: results of the tests that are about it}: those that have no other."""
     found = collections.defaultdict(list)
     for result in results:
-        operators = operators_of(data / result["test"] / "model.onnx")
+        operators = operators_of(folder_of(data, result["test"]) / "model.onnx")
         if len(operators) == 1 or result["test"].startswith("pytorch"):
             for operator in operators:
                 found[operator].append(result)
@@ -198,7 +212,8 @@ def write_page(results, lqc, data):
         "",
         "`lqc compile model.onnx` imports these operators, of the operator sets 7 to 23. The numbers name the sets in which a",
         "definition changed; all that are not newer than the model's are done. *Tests* are those of ONNX (Debian's",
-        "`libonnx-testdata`) about the operator, compiled and run; *types* are what their inputs have.",
+        "`libonnx-testdata`) about the operator, and for ONNX Runtime's own (`com.microsoft`) those of `test/golden/contrib`,",
+        "compiled and run; *types* are what their inputs have.",
         "",
         f"{passed} of the {len(scope)} tests without string, sequence, optional or training types pass.",
         "",
@@ -207,9 +222,9 @@ def write_page(results, lqc, data):
     ]
     for row in table["operators"]:
         name = row["name"] if not row["domain"] else f"{row['domain']}.{row['name']}"
-        found = tests.get(row["name"], [])
+        found = tests.get(name, [])
         passing = [result for result in found if result["status"] == "pass"]
-        types = sorted({t for result in passing for t in types_of(data / result["test"])})
+        types = sorted({t for result in passing for t in types_of(folder_of(data, result["test"]))})
         ratio = f"{len(passing)} of {len(found)}" if found else ""
         versions = ", ".join(map(str, row["versions"]))
         lines.append(f"| {name} | {versions} | {ratio} | {', '.join(types)} | {row['limits']} |")

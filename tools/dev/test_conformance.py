@@ -38,10 +38,13 @@ class ConformanceTest(unittest.TestCase):
 
     def test_operators_of_a_model(self):
         node = [(1, message((1, "x"), (4, name))) for name in ("Relu", "Constant", "Add", "Relu")]
+        node += [(1, message((4, "Gelu"), (7, domain))) for domain in ("com.microsoft", "ai.onnx")]
         with tempfile.TemporaryDirectory() as folder:
             model = pathlib.Path(folder, "model.onnx")
             model.write_bytes(message((1, 8), (7, message(*node, (2, "graph")))))
-            self.assertEqual(conformance.operators_of(model), ["Add", "Relu"])
+            self.assertEqual(
+                conformance.operators_of(model), ["Add", "Gelu", "Relu", "com.microsoft.Gelu"]
+            )
 
     def test_types_of_inputs(self):
         with tempfile.TemporaryDirectory() as folder:

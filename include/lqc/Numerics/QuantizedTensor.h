@@ -105,6 +105,26 @@ llvm::Expected<QuantizedTensor> deserialize(llvm::ArrayRef<char> bytes,
                                             const Scheme &scheme, int64_t rows,
                                             int64_t columns);
 
+/// Bytes of a stream of `count` codes of `bits` bits.
+inline uint64_t streamBytes(uint64_t count, unsigned bits) {
+  return (count * bits + 7) / 8;
+}
+
+/// Whether `assemble` makes tensors of the scheme: integers of weights with one
+/// level of scales.
+bool canAssemble(const Scheme &scheme);
+
+/// A tensor of what another program chose. `codes` and `zeros` (none if
+/// symmetric) are streams as in `serialize`, but each row begins with a byte:
+/// rows * streamBytes(columns or groups, bits) of them. `scales` (rows, groups)
+/// fit the scheme's format. Error, one clause: "scale of row r, group g must be
+/// finite".
+llvm::Expected<QuantizedTensor> assemble(llvm::ArrayRef<char> codes,
+                                         llvm::ArrayRef<float> scales,
+                                         llvm::ArrayRef<char> zeros,
+                                         const Scheme &scheme, int64_t rows,
+                                         int64_t columns);
+
 } // namespace lqc
 
 #endif // LQC_NUMERICS_QUANTIZEDTENSOR_H

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Import/Onnx/OpTable.h"
+#include "lib/Import/Onnx/Parts.h"
 
 #include <cmath>
 
@@ -134,22 +135,21 @@ static void buildShrink(NodeBuilder &n) {
   }));
 }
 
-static void buildSwish(NodeBuilder &n) {
-  double alpha = n.real("alpha", 1);
-  Tensor a = n.input(0);
-  n.requireFloat(a);
-  n.set(0, n.elementwise(a, a.element, [&](const Arith &f, Numbers x) {
+Tensor lqc::swish(NodeBuilder &n, const Tensor &a, double alpha) {
+  return n.elementwise(a, a.element, [&](const Arith &f, Numbers x) {
     Value scaled = alpha == 1 ? x[0] : f.mul(f.constant(alpha), x[0]);
     return f.mul(x[0], f.sigmoid(scaled));
-  }));
+  });
 }
 
-/// As tensors, in the shape that exporters write it out.
-static void buildGelu(NodeBuilder &n) {
-  bool isTanh = n.text("approximate", "none") == "tanh";
+static void buildSwish(NodeBuilder &n) {
   Tensor a = n.input(0);
   n.requireFloat(a);
-  n.set(0, n.elementwise(a, a.element, [&](const Arith &f, Numbers x) {
+  n.set(0, swish(n, a, n.real("alpha", 1)));
+}
+
+Tensor lqc::gelu(NodeBuilder &n, const Tensor &a, bool isTanh) {
+  return n.elementwise(a, a.element, [&](const Arith &f, Numbers x) {
     Value inner;
     if (isTanh) {
       Value cube = f.mul(x[0], f.square(x[0]));
@@ -159,7 +159,13 @@ static void buildGelu(NodeBuilder &n) {
       inner = f.erf(f.mul(x[0], f.constant(std::sqrt(0.5))));
     }
     return f.mul(f.mul(f.constant(0.5), x[0]), f.add(f.constant(1), inner));
-  }));
+  });
+}
+
+static void buildGelu(NodeBuilder &n) {
+  Tensor a = n.input(0);
+  n.requireFloat(a);
+  n.set(0, gelu(n, a, n.text("approximate", "none") == "tanh"));
 }
 
 ArrayRef<OnnxOp> lqc::activationOps() {
@@ -179,6 +185,7 @@ ArrayRef<OnnxOp> lqc::activationOps() {
       {"Shrink", {9}, 1, 1, buildShrink},
       {"Gelu", {20}, 1, 1, buildGelu},
       {"Swish", {24}, 1, 1, buildSwish},
+      {"Gelu", {1}, 1, 1, buildGelu, "", kMicrosoft},
   };
   return kOps;
 }

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Import/Onnx/OpTable.h"
+#include "lib/Import/Onnx/Parts.h"
 #include "lib/Import/Onnx/Window.h"
 #include "lqc/Support/Error.h"
 
@@ -313,22 +314,22 @@ static int64_t readGroups(NodeBuilder &n) {
   return std::max<int64_t>(groups, 1);
 }
 
-static void buildConv(NodeBuilder &n) {
+Tensor lqc::convolution(NodeBuilder &n) {
   Tensor a = n.input(0), w = n.input(1);
   n.requireSame(a, w);
   n.requireFloat(a);
   int64_t groups = readGroups(n);
   if (!checkConvolution(n, a, w))
-    return;
+    return a;
   Window window = readWindow(n, a, ArrayRef<Size>(w.dims).drop_front(2));
   Tensor padded = padPositions(n, a, window, n.scalar(0, a.element));
   if (n.failed())
-    return;
+    return a;
   Tensor result = convolve(n, padded, w, window, groups, a.element);
-  if (n.has(2))
-    result = addChannels(n, result, n.input(2));
-  n.set(0, result);
+  return n.has(2) ? addChannels(n, result, n.input(2)) : result;
 }
+
+static void buildConv(NodeBuilder &n) { n.set(0, convolution(n)); }
 
 //===----------------------------------------------------------------------===//
 // ConvTranspose

@@ -66,14 +66,38 @@ static std::string functionKey(StringRef domain, StringRef name) {
   return (domain + "\n" + name).str();
 }
 
+/// FunctionProto.attribute_proto, which the packaged classes do not know.
+static constexpr int kDefaultAttribute = 11;
+
+/// The attributes of a function that have a value where a call gives none.
+llvm::Error GraphImporter::readDefaults(const onnx::FunctionProto &function) {
+  const google::protobuf::UnknownFieldSet &fields = function.unknown_fields();
+  for (int i = 0; i < fields.field_count(); ++i) {
+    const google::protobuf::UnknownField &field = fields.field(i);
+    if (field.number() != kDefaultAttribute)
+      continue;
+    auto attribute = std::make_unique<onnx::AttributeProto>();
+    if (field.type() != google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED ||
+        !attribute->ParseFromString(field.length_delimited()))
+      return fail(llvm::formatv("function {0}: its default attributes must be "
+                                "attributes",
+                                quote(function.name())));
+    defaults[&function].push_back(std::move(attribute));
+  }
+  return llvm::Error::success();
+}
+
 llvm::Error GraphImporter::indexFunctions() {
-  for (const onnx::FunctionProto &function : file.model().functions())
+  for (const onnx::FunctionProto &function : file.model().functions()) {
     if (!functions
              .try_emplace(functionKey(function.domain(), function.name()),
                           &function)
              .second)
       return fail(llvm::formatv("function {0} must be defined once",
                                 quote(function.name())));
+    if (llvm::Error error = readDefaults(function))
+      return error;
+  }
   return llvm::Error::success();
 }
 
@@ -398,11 +422,15 @@ GraphImporter::inlineFunction(const onnx::FunctionProto &function,
     scope.opsets[set.domain() == "ai.onnx" ? "" : set.domain()] = set.version();
   if (scope.opsets.empty())
     scope.opsets = opsets;
+  if (auto found = defaults.find(&function); found != defaults.end())
+    for (const auto &attribute : found->second)
+      scope.attributes[attribute->name()] = attribute.get();
   for (const onnx::AttributeProto &attribute : node.attribute())
-    scope.attributes[attribute.name()] =
-        attribute.ref_attr_name().empty()
-            ? &attribute
-            : functionAttribute(attribute.ref_attr_name());
+    if (const onnx::AttributeProto *given =
+            attribute.ref_attr_name().empty()
+                ? &attribute
+                : functionAttribute(attribute.ref_attr_name()))
+      scope.attributes[attribute.name()] = given;
   llvm::SaveAndRestore inside(current, static_cast<const Scope *>(&scope));
   if (llvm::Error error = importNodes(function.node(), scope))
     return std::move(error);
@@ -468,29 +496,67 @@ GraphImporter::storedTensor(const onnx::TensorProto &tensor) {
   return constants.at(&tensor).tensor;
 }
 
-/// The weight or constant, at the beginning of @main.
-Value GraphImporter::makeConstant(const Constant &constant) {
+/// A weight before @main that is a value, or what `body` builds.
+StringAttr GraphImporter::addWeight(StringRef name, RankedTensorType type,
+                                    Attribute value,
+                                    llvm::function_ref<Value()> body) {
+  OpBuilder outside(main);
+  WeightOp weight = WeightOp::create(
+      outside, loc, name.empty() ? "constant" : name, type, value);
+  weight->remove();
+  StringAttr symbol = symbols.insert(weight, main->getIterator());
+  if (value)
+    return symbol;
+  OpBuilder::InsertionGuard guard(builder);
+  builder.createBlock(&weight.getInitializer());
+  Value result = body();
+  YieldOp::create(builder, loc, result);
+  return symbol;
+}
+
+Value GraphImporter::derivedWeight(StringRef name, RankedTensorType type,
+                                   llvm::function_ref<Value()> body) {
+  StringAttr symbol = addWeight(name, type, /*value=*/{}, body);
+  return GetWeightOp::create(builder, loc, type, symbol.getValue());
+}
+
+Value GraphImporter::readWeight(Constant &constant) {
   const StoredTensor &stored = constant.tensor;
   RankedTensorType type = RankedTensorType::get(
       stored.shape, elementType(builder.getContext(), stored.element));
+  llvm::SaveAndRestore place(
+      loc, Location(NameLoc::get(builder.getStringAttr(constant.name))));
+  if (!constant.weight) {
+    // Packed elements have no place that a weight could name.
+    bool isPlain = elementBits(stored.element) >= 8 &&
+                   stored.element != OnnxType::Bool && !stored.file.empty();
+    Attribute value =
+        isPlain ? Attribute(FileAttr::get(builder.getContext(), stored.file,
+                                          constant.name, stored.place.offset,
+                                          stored.place.bytes, stored.header))
+                : Attribute(storedDense(stored, type));
+    constant.weight = addWeight(constant.name, type, value, {});
+  }
+  return GetWeightOp::create(builder, loc, type, constant.weight.getValue());
+}
+
+/// The weight or constant, at the beginning of @main.
+Value GraphImporter::makeConstant(Constant &constant) {
+  const StoredTensor &stored = constant.tensor;
+  if (int64_t(stored.bytes.size()) > kMaxConstantBytes)
+    return readWeight(constant);
+  RankedTensorType type = RankedTensorType::get(
+      stored.shape, elementType(builder.getContext(), stored.element));
   Location place = NameLoc::get(builder.getStringAttr(constant.name));
-  if (int64_t(stored.bytes.size()) <= kMaxConstantBytes)
-    return arith::ConstantOp::create(builder, place, storedDense(stored, type));
-  // Packed elements have no place that a weight could name.
-  bool isPlain = elementBits(stored.element) >= 8 &&
-                 stored.element != OnnxType::Bool && !stored.file.empty();
-  Attribute value =
-      isPlain ? Attribute(FileAttr::get(builder.getContext(), stored.file,
-                                        constant.name, stored.place.offset,
-                                        stored.place.bytes, stored.header))
-              : Attribute(storedDense(stored, type));
-  OpBuilder outside(main);
-  WeightOp weight = WeightOp::create(
-      outside, place, constant.name.empty() ? "constant" : constant.name, type,
-      value);
-  weight->remove();
-  StringAttr name = symbols.insert(weight, main->getIterator());
-  return GetWeightOp::create(builder, place, type, name.getValue());
+  return arith::ConstantOp::create(builder, place, storedDense(stored, type));
+}
+
+Value GraphImporter::readStored(const onnx::TensorProto &tensor) {
+  return readWeight(constants.at(&tensor));
+}
+
+StringRef GraphImporter::storedName(const onnx::TensorProto &tensor) {
+  return constants.at(&tensor).name;
 }
 
 Value GraphImporter::storedValue(const onnx::TensorProto &tensor) {

@@ -19,6 +19,7 @@
 #include <map>
 
 namespace onnx {
+class AttributeProto;
 class FunctionProto;
 class ValueInfoProto;
 } // namespace onnx
@@ -53,6 +54,15 @@ public:
   /// The value of a stored tensor that constant() has read.
   mlir::Value storedValue(const onnx::TensorProto &tensor);
   const StoredTensor &storedTensor(const onnx::TensorProto &tensor);
+  /// Reads the weight that a stored tensor is where the builder stands, for the
+  /// initializers of others.
+  mlir::Value readStored(const onnx::TensorProto &tensor);
+  /// A weight that `body` computes: it builds its value in the initializer.
+  /// Gives the value of the weight.
+  mlir::Value derivedWeight(llvm::StringRef name, mlir::RankedTensorType type,
+                            llvm::function_ref<mlir::Value()> body);
+  /// What the weight of a stored tensor is called.
+  llvm::StringRef storedName(const onnx::TensorProto &tensor);
 
   /// An attribute of the function that is being inlined, for references to it.
   const onnx::AttributeProto *functionAttribute(llvm::StringRef name) const;
@@ -78,11 +88,13 @@ private:
     StoredTensor tensor;
     std::string name;
     mlir::Value value;
+    mlir::StringAttr weight; ///< its symbol, once there is a weight
   };
 
   llvm::Error fail(const std::string &text) const;
   llvm::Error readOpsets();
   llvm::Error indexFunctions();
+  llvm::Error readDefaults(const onnx::FunctionProto &function);
   llvm::Error addInputs(const onnx::GraphProto &graph, Scope &scope);
   llvm::Expected<Tensor> addArgument(const onnx::ValueInfoProto &input);
   llvm::Error addInitializers(const onnx::GraphProto &graph, Scope &scope);
@@ -104,7 +116,11 @@ private:
                                                       const Scope &scope) const;
   const Tensor *lookUp(llvm::StringRef name, const Scope &scope) const;
   std::optional<int64_t> opsetOf(llvm::StringRef domain) const;
-  mlir::Value makeConstant(const Constant &constant);
+  mlir::Value makeConstant(Constant &constant);
+  mlir::Value readWeight(Constant &constant);
+  mlir::StringAttr addWeight(llvm::StringRef name, mlir::RankedTensorType type,
+                             mlir::Attribute value,
+                             llvm::function_ref<mlir::Value()> body);
 
   mlir::ModuleOp module;
   ModelFile &file;
@@ -114,6 +130,9 @@ private:
   const Scope *current = nullptr;
   std::map<std::string, int64_t> opsets; ///< of the model, by domain
   llvm::StringMap<const onnx::FunctionProto *> functions;
+  std::map<const onnx::FunctionProto *,
+           std::vector<std::unique_ptr<onnx::AttributeProto>>>
+      defaults; ///< of functions that have any
   std::map<const onnx::TensorProto *, Constant> constants;
   llvm::StringMap<Size> symbolicDims;
   unsigned depth = 0; ///< of subgraphs and functions

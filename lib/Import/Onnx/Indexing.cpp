@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Import/Onnx/OpTable.h"
+#include "lib/Import/Onnx/Parts.h"
 #include "lqc/Support/Error.h"
 
 using namespace mlir;
@@ -44,6 +45,27 @@ static Value loadIndex(NodeBuilder &n, const Arith &f, const Tensor &indices,
   return n.normalized(f, index, n.sizes().value(size));
 }
 
+/// Parts of `source` along the axis.
+static Tensor lookUp(NodeBuilder &n, const Tensor &source,
+                     const Tensor &indices, int64_t axis) {
+  Size size = source.dims[axis];
+  Sizes dims(ArrayRef<Size>(source.dims).take_front(axis));
+  dims.append(indices.dims);
+  dims.append(source.dims.begin() + axis + 1, source.dims.end());
+  return n.compute(dims, source.element, [&](const Arith &f, Numbers at) {
+    SmallVector<Value> from(at.take_front(axis));
+    from.push_back(
+        loadIndex(n, f, indices, at.slice(axis, indices.rank()), size));
+    llvm::append_range(from, at.drop_front(axis + indices.rank()));
+    return n.load(f, source, from);
+  });
+}
+
+Tensor lqc::lookUpRows(NodeBuilder &n, const Tensor &table,
+                       const Tensor &indices) {
+  return lookUp(n, n.built(table), indices, /*axis=*/0);
+}
+
 static void buildGather(NodeBuilder &n) {
   Tensor a = n.raw(0), given = n.raw(1);
   int64_t axis = n.axis(n.integer("axis", 0), a.rank());
@@ -63,17 +85,7 @@ static void buildGather(NodeBuilder &n) {
       return n.set(0, n.squeeze(part, axis));
     }
   }
-  Tensor source = n.input(0);
-  Sizes dims(ArrayRef<Size>(a.dims).take_front(axis));
-  dims.append(indices.dims);
-  dims.append(a.dims.begin() + axis + 1, a.dims.end());
-  n.set(0, n.compute(dims, a.element, [&](const Arith &f, Numbers at) {
-    SmallVector<Value> from(at.take_front(axis));
-    from.push_back(
-        loadIndex(n, f, indices, at.slice(axis, indices.rank()), size));
-    llvm::append_range(from, at.drop_front(axis + indices.rank()));
-    return n.load(f, source, from);
-  }));
+  n.set(0, lookUp(n, n.input(0), indices, axis));
 }
 
 /// `indices` must fit into `a` in all dimensions but the axis.
@@ -424,6 +436,7 @@ ArrayRef<OnnxOp> lqc::indexingOps() {
       {"ScatterND", {11, 13, 16, 18}, 3, 3, buildScatterND},
       {"OneHot", {9, 11}, 3, 3, buildOneHot},
       {"Trilu", {14}, 1, 2, buildTrilu},
+      {"Trilu", {1}, 1, 2, buildTrilu, "", kMicrosoft},
       {"CumSum", {11, 14}, 2, 2, buildCumSum},
       {"ReverseSequence", {10}, 2, 2, buildReverseSequence},
   };

@@ -43,11 +43,32 @@ static Value castTo(NodeBuilder &n, Value value, Type type) {
   return tensor::CastOp::create(n.builder(), n.loc(), type, value);
 }
 
+/// What a loop begins with, in the type of what it carries. The canonicalizer
+/// takes the sizes before a cast to be those of all iterations; it leaves a
+/// reshape alone.
+static Value firstValue(NodeBuilder &n, const Tensor &tensor,
+                        RankedTensorType type) {
+  if (tensor.value.getType() == type)
+    return tensor.value;
+  SmallVector<Value> dims;
+  for (Size size : n.sizes().sizesOf(tensor.value))
+    dims.push_back(n.sizes().value(size));
+  Value shape = tensor::FromElementsOp::create(n.builder(), n.loc(), dims);
+  return tensor::ReshapeOp::create(n.builder(), n.loc(), type, tensor.value,
+                                   shape);
+}
+
 //===----------------------------------------------------------------------===//
 // Loops
 //===----------------------------------------------------------------------===//
 
 namespace {
+/// Rows while they are collected.
+struct Rows {
+  Tensor all;  ///< the block's argument; sizes may be open
+  Tensor next; ///< with the row of this iteration
+};
+
 /// A loop while it is built. Its block has the number of the iteration, what is
 /// carried and, at last, what was collected so far as arguments.
 struct LoopBuilder {
@@ -64,9 +85,10 @@ private:
   scf::ForOp start();
   bool generalize(ArrayRef<Tensor> next);
   Tensor append(const Tensor &before, const Tensor &row);
-  SmallVector<Tensor> collect(Block *block, ArrayRef<Tensor> rows);
+  SmallVector<Rows> collect(scf::ForOp loop, const Iteration &last, Size count);
+  Value room(const Tensor &rows, RankedTensorType type);
   SmallVector<Value> finish(scf::ForOp first, const Iteration &last,
-                            ArrayRef<Tensor> starts);
+                            ArrayRef<Rows> collected);
   SmallVector<Value> finishWhile(scf::ForOp first, Value condition,
                                  ArrayRef<Value> inits,
                                  ArrayRef<Value> yielded);
@@ -78,8 +100,7 @@ scf::ForOp LoopBuilder::start() {
   SizeMath &s = n.sizes();
   SmallVector<Value> inits;
   for (Tensor &tensor : carried)
-    inits.push_back(
-        castTo(n, tensor.value, typeOfCarried(n.builder(), tensor)));
+    inits.push_back(firstValue(n, tensor, typeOfCarried(n.builder(), tensor)));
   Value low = s.value(s.constant(0)), step = s.value(s.constant(1));
   auto loop = scf::ForOp::create(n.builder(), n.loc(), low, s.value(limit),
                                  step, inits);
@@ -135,20 +156,44 @@ static Sizes sizesAround(ArrayRef<Size> dims, Operation *loop) {
   return result;
 }
 
-/// Adds what was collected to the block's arguments; gives it with the rows of
-/// this iteration.
-SmallVector<Tensor> LoopBuilder::collect(Block *block, ArrayRef<Tensor> rows) {
-  SmallVector<Tensor> results;
-  for (const Tensor &row : rows) {
-    Tensor like;
-    like.element = row.element;
-    like.dims = sizesAround(row.dims, block->getParentOp());
-    like.dims.insert(like.dims.begin(), Size());
+/// Adds what was collected to the block's arguments. Where all `count`
+/// iterations will be done and their rows are of one size, there is room for
+/// all rows from the start; elsewhere it grows.
+SmallVector<Rows> LoopBuilder::collect(scf::ForOp loop, const Iteration &last,
+                                       Size count) {
+  SizeMath &s = n.sizes();
+  Block *block = loop.getBody();
+  SmallVector<Rows> results;
+  for (const Tensor &row : last.rows) {
+    Rows rows;
+    rows.all.element = row.element;
+    rows.all.dims = sizesAround(row.dims, loop);
+    bool hasRoom =
+        !goesOn && !last.goesOn && !llvm::any_of(rows.all.dims, isOpen);
+    rows.all.dims.insert(rows.all.dims.begin(), hasRoom ? count : Size());
     Value argument =
-        block->addArgument(typeOfCarried(n.builder(), like), n.loc());
-    results.push_back(append(tensorOf(n, argument, like), n.built(row)));
+        block->addArgument(typeOfCarried(n.builder(), rows.all), n.loc());
+    Tensor before = tensorOf(n, argument, rows.all), line = n.built(row);
+    if (hasRoom) {
+      Sizes offsets(before.dims.size(), s.constant(0));
+      offsets[0] = Value(loop.getInductionVar());
+      rows.next = n.insert(n.unsqueeze(line, int64_t(0)), before, offsets);
+    } else {
+      rows.next = append(before, line);
+    }
+    results.push_back(rows);
   }
   return results;
+}
+
+/// What rows are before the first iteration: of open sizes, nothing.
+Value LoopBuilder::room(const Tensor &rows, RankedTensorType type) {
+  Tensor start;
+  start.element = rows.element;
+  for (Size size : rows.dims)
+    start.dims.push_back(isOpen(size) ? n.sizes().constant(0) : size);
+  start.value = n.empty(start.element, start.dims);
+  return firstValue(n, start, type);
 }
 
 /// A loop with a condition has the same block as one without.
@@ -189,31 +234,21 @@ SmallVector<Value> LoopBuilder::finishWhile(scf::ForOp first, Value condition,
 }
 
 /// The loop as it stays: with what is collected, and its condition if it has
-/// one. `starts`: of what is collected.
+/// one.
 SmallVector<Value> LoopBuilder::finish(scf::ForOp first, const Iteration &last,
-                                       ArrayRef<Tensor> collected) {
+                                       ArrayRef<Rows> collected) {
   OpBuilder &b = n.builder();
-  SizeMath &s = n.sizes();
   Block *block = first.getBody();
   SmallVector<Value> inits(first.getInitArgs()), yielded;
   SmallVector<Tensor> next(last.carried);
-  llvm::append_range(next, collected);
+  for (const Rows &rows : collected)
+    next.push_back(rows.next);
   for (auto [tensor, argument] :
        llvm::zip(next, block->getArguments().drop_front()))
     yielded.push_back(castTo(n, n.built(tensor).value, argument.getType()));
-  // Nothing is collected before the loop.
   b.setInsertionPoint(first);
-  for (BlockArgument argument :
-       block->getArguments().drop_front(1 + inits.size())) {
-    RankedTensorType type = cast<RankedTensorType>(argument.getType());
-    SmallVector<Value> dynamic;
-    for (auto [d, size] : llvm::enumerate(type.getShape())) {
-      if (!ShapedType::isDynamic(size))
-        continue;
-      dynamic.push_back(s.value(s.constant(0)));
-    }
-    inits.push_back(tensor::EmptyOp::create(b, n.loc(), type, dynamic));
-  }
+  for (const Rows &rows : collected)
+    inits.push_back(room(rows.all, typeOfCarried(b, rows.all)));
   if (goesOn || last.goesOn)
     return finishWhile(first, last.goesOn, inits, yielded);
   b.setInsertionPointToEnd(block);
@@ -234,6 +269,8 @@ LoopResult LoopBuilder::run() {
     tensor.elements.reset();
     tensor.stored = nullptr;
   }
+  // What is read may be negative: then there are no iterations.
+  Size count = isRead(limit) ? s.max(limit, s.constant(0)) : limit;
   // Each round opens a size, or is the last one.
   for (;;) {
     scf::ForOp loop = start();
@@ -247,15 +284,13 @@ LoopResult LoopBuilder::run() {
     LoopResult result;
     if (isStable && !n.failed()) {
       b.setInsertionPointToEnd(block);
-      SmallVector<Tensor> collected = collect(block, last.rows);
+      SmallVector<Rows> collected = collect(loop, last, count);
       SmallVector<Value> values = finish(loop, last, collected);
       for (auto [tensor, value] : llvm::zip(carried, values))
         result.carried.push_back(tensorOf(n, value, tensor));
-      for (auto [row, value] :
-           llvm::zip(last.rows, ArrayRef(values).drop_front(carried.size()))) {
-        Sizes dims = s.sizesOf(value);
-        result.collected.push_back(n.make(value, row.element, dims));
-      }
+      for (auto [rows, value] :
+           llvm::zip(collected, ArrayRef(values).drop_front(carried.size())))
+        result.collected.push_back(tensorOf(n, value, rows.all));
     }
     s.forget(loop);
     Operation *op = loop;

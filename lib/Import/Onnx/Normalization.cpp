@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Import/Onnx/OpTable.h"
+#include "lib/Import/Onnx/Parts.h"
 
 #include <cmath>
 
@@ -180,38 +181,52 @@ static void buildInstanceNormalization(NodeBuilder &n) {
   n.set(0, n.add(n.mul(normal.values, scale), bias));
 }
 
-/// In float, whatever the input (stash_type 1).
-static void buildLayerNormalization(NodeBuilder &n) {
-  Tensor given = n.input(0);
-  n.requireFloat(given);
-  int64_t axis = n.axis(n.integer("axis", -1), given.rank());
-  if (n.failed())
-    return;
+LayerNormResult lqc::layerNorm(NodeBuilder &n, const Tensor &given,
+                               int64_t axis, double epsilon, const Tensor &gain,
+                               const Tensor &bias) {
   OnnxType stash =
       given.element == OnnxType::Double ? OnnxType::Double : OnnxType::Float;
   Tensor a = n.cast(given, stash);
-  Normalized normal =
-      normalize(n, a, axesFrom(axis, a.rank()), n.real("epsilon", 1e-5));
-  Tensor result = n.mul(n.cast(normal.values, given.element), n.input(1));
-  if (n.has(2))
-    result = n.add(result, n.input(2));
-  n.set(0, result);
-  n.set(1, normal.mean);
-  n.set(2, normal.inverse);
+  Normalized normal = normalize(n, a, axesFrom(axis, a.rank()), epsilon);
+  Tensor result = n.cast(normal.values, given.element);
+  if (gain)
+    result = n.mul(result, gain);
+  if (bias)
+    result = n.add(result, bias);
+  return {result, normal.mean, normal.inverse};
 }
 
-static void buildRmsNormalization(NodeBuilder &n) {
-  Tensor given = n.input(0);
-  n.requireFloat(given);
-  int64_t axis = n.axis(n.integer("axis", -1), given.rank());
-  if (n.failed())
-    return;
+Tensor lqc::rmsNorm(NodeBuilder &n, const Tensor &given, int64_t axis,
+                    double epsilon, const Tensor &gain) {
   Tensor a = n.cast(given, OnnxType::Float);
   SmallVector<int64_t> axes = axesFrom(axis, a.rank());
   Tensor square = n.mean(n.mul(a, a), axes, /*keep=*/true);
-  Tensor root = squareRoot(n, plusEpsilon(n, square, n.real("epsilon", 1e-5)));
-  Tensor normal = n.cast(n.div(a, root), given.element);
-  n.set(0, n.mul(normal, n.input(1)));
+  Tensor root = squareRoot(n, plusEpsilon(n, square, epsilon));
+  return n.mul(n.cast(n.div(a, root), given.element), gain);
+}
+
+/// In float, whatever the input (stash_type 1).
+static void buildLayerNormalization(NodeBuilder &n) {
+  Tensor a = n.input(0);
+  n.requireFloat(a);
+  int64_t axis = n.axis(n.integer("axis", -1), a.rank());
+  if (n.failed())
+    return;
+  LayerNormResult norm =
+      layerNorm(n, a, axis, n.real("epsilon", 1e-5), n.input(1),
+                n.has(2) ? n.input(2) : Tensor());
+  n.set(0, norm.result);
+  n.set(1, norm.mean);
+  n.set(2, norm.inverse);
+}
+
+static void buildRmsNormalization(NodeBuilder &n) {
+  Tensor a = n.input(0);
+  n.requireFloat(a);
+  int64_t axis = n.axis(n.integer("axis", -1), a.rank());
+  if (n.failed())
+    return;
+  n.set(0, rmsNorm(n, a, axis, n.real("epsilon", 1e-5), n.input(1)));
 }
 
 /// Scale and bias have a number for each group before opset 21, for each
@@ -349,6 +364,12 @@ ArrayRef<OnnxOp> lqc::normalizationOps() {
       {"InstanceNormalization", {6, 22}, 3, 3, buildInstanceNormalization},
       {"LayerNormalization", {17}, 2, 3, buildLayerNormalization},
       {"RMSNormalization", {23}, 2, 2, buildRmsNormalization},
+      {"SimplifiedLayerNormalization",
+       {1},
+       2,
+       2,
+       buildRmsNormalization,
+       "ONNX Runtime's name of RMSNormalization"},
       {"GroupNormalization", {18, 21}, 3, 3, buildGroupNormalization},
       {"MeanVarianceNormalization",
        {9, 13},

@@ -17,6 +17,9 @@ namespace lqc {
 /// The operator sets that are known, of the domain "" (ai.onnx).
 inline constexpr int64_t kFirstOpset = 1, kLastOpset = 23;
 
+/// The domain of ONNX Runtime's own operators.
+inline constexpr const char *kMicrosoft = "com.microsoft";
+
 /// An operator, as docs/onnx-support.md lists it.
 struct OnnxOp {
   const char *name;
@@ -59,6 +62,10 @@ llvm::ArrayRef<OnnxOp> lossOps();
 llvm::ArrayRef<OnnxOp> detectionOps();
 llvm::ArrayRef<OnnxOp> signalOps();
 llvm::ArrayRef<OnnxOp> attentionOps();
+llvm::ArrayRef<OnnxOp> blockQuantizedOps();
+llvm::ArrayRef<OnnxOp> fusedOps();
+llvm::ArrayRef<OnnxOp> fusedAttentionOps();
+llvm::ArrayRef<OnnxOp> qlinearOps();
 
 } // namespace lqc
 

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Import/Onnx/OpTable.h"
+#include "lib/Import/Onnx/Parts.h"
 #include "lib/Import/Onnx/Window.h"
 
 #include <cmath>
@@ -117,12 +118,11 @@ static Tensor counts(NodeBuilder &n, const Tensor &a, const Window &window,
                      add);
 }
 
-static void buildAveragePool(NodeBuilder &n) {
-  Tensor a = n.input(0);
+Tensor lqc::averagePool(NodeBuilder &n, const Tensor &a) {
   n.requireFloat(a);
   Window window = poolWindow(n, a);
   if (n.failed())
-    return;
+    return a;
   SizeMath &s = n.sizes();
   bool countsPads = n.integer("count_include_pad", 0);
   Window asked = window; // without what ceil_mode added
@@ -136,13 +136,17 @@ static void buildAveragePool(NodeBuilder &n) {
   bool isPadded = llvm::any_of(llvm::concat<Size>(window.low, window.high),
                                [](Size size) { return knownSize(size) != 0; });
   if (n.failed())
-    return;
+    return a;
   if (isPadded)
-    return n.set(0, n.div(sum, counts(n, a, window, asked, countsPads)));
+    return n.div(sum, counts(n, a, window, asked, countsPads));
   double count = 1;
   for (Size size : window.kernel)
     count *= double(*knownSize(size));
-  n.set(0, n.div(sum, n.scalar(count, a.element)));
+  return n.div(sum, n.scalar(count, a.element));
+}
+
+static void buildAveragePool(NodeBuilder &n) {
+  n.set(0, averagePool(n, n.input(0)));
 }
 
 /// (sum of |x|^p)^(1/p)

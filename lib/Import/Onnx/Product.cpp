@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Import/Onnx/OpTable.h"
+#include "lib/Import/Onnx/Parts.h"
 #include "lqc/Support/Error.h"
 
 #include <map>
@@ -17,13 +18,12 @@ static void buildMatMul(NodeBuilder &n) {
   n.set(0, n.matmul(n.input(0), n.input(1)));
 }
 
-/// alpha * A' * B' + beta * C
-static void buildGemm(NodeBuilder &n) {
+Tensor lqc::gemm(NodeBuilder &n) {
   Tensor a = n.input(0), b = n.input(1);
   n.requireRank(a, 2, "A");
   n.requireRank(b, 2, "B");
   if (n.failed())
-    return;
+    return a;
   if (n.integer("transA", 0))
     a = n.transpose(a, {1, 0});
   if (n.integer("transB", 0))
@@ -39,8 +39,10 @@ static void buildGemm(NodeBuilder &n) {
       c = n.mul(c, n.scalar(beta, c.element));
     result = n.add(result, c);
   }
-  n.set(0, result);
+  return result;
 }
+
+static void buildGemm(NodeBuilder &n) { n.set(0, gemm(n)); }
 
 //===----------------------------------------------------------------------===//
 // Einsum

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Import/Onnx/OpTable.h"
+#include "lib/Import/Onnx/Parts.h"
 
 using namespace mlir;
 using namespace lqc;
@@ -62,6 +63,18 @@ static OnnxType codeType(NodeBuilder &n) {
   return n.elementAttribute("output_dtype", OnnxType::Uint8);
 }
 
+Tensor lqc::codesOfReals(NodeBuilder &n, const Tensor &real,
+                         const Tensor &scale, const Tensor &zero) {
+  OnnxType code = zero.element;
+  return n.map({real, scale, zero}, code, [&](const Arith &f, Numbers x) {
+    Value quotient = f.div(x[0], x[1]);
+    if (isFloat(code))
+      return f.cast(quotient, code);
+    Value point = f.of(code).cast(x[2], OnnxType::Float);
+    return f.cast(f.add(f.roundEven(quotient), point), code);
+  });
+}
+
 /// round(x / scale) + zero point, saturating.
 static void buildQuantizeLinear(NodeBuilder &n) {
   Tensor a = n.input(0);
@@ -72,16 +85,24 @@ static void buildQuantizeLinear(NodeBuilder &n) {
   Tensor real = n.built(n.cast(a, OnnxType::Float));
   if (n.failed())
     return;
-  n.set(0, n.map({real, factor, zero}, code, [&](const Arith &f, Numbers x) {
-    Value quotient = f.div(x[0], x[1]);
-    if (isFloat(code))
-      return f.cast(quotient, code);
-    Value point = f.of(code).cast(x[2], OnnxType::Float);
-    return f.cast(f.add(f.roundEven(quotient), point), code);
-  }));
+  n.set(0, codesOfReals(n, real, factor, zero));
 }
 
-/// (code - zero point) * scale
+Tensor lqc::realsOfCodes(NodeBuilder &n, const Tensor &codes,
+                         const Tensor &scale, const Tensor &given) {
+  Tensor zero = given ? given : n.scalar(0, codes.element);
+  OnnxType kind = codes.element;
+  return n.map(
+      {codes, zero, scale}, scale.element, [&](const Arith &f, Numbers x) {
+        Arith real = f.of(scale.element);
+        OnnxType wide = isFloat(kind) ? scale.element : OnnxType::Int32;
+        // int32 codes have no zero point that could overflow.
+        Arith middle = f.of(wide);
+        Value code = middle.sub(f.cast(x[0], wide), f.cast(x[1], wide));
+        return real.mul(middle.cast(code, scale.element), x[2]);
+      });
+}
+
 static void buildDequantizeLinear(NodeBuilder &n) {
   Tensor a = n.input(0), scale = n.input(1);
   n.requireFloat(scale);
@@ -90,69 +111,56 @@ static void buildDequantizeLinear(NodeBuilder &n) {
   if (n.failed())
     return;
   Tensor factor = spreadScale(n, scale, a);
-  Tensor zero =
-      n.has(2) ? spreadScale(n, n.input(2), a) : n.scalar(0, a.element);
+  Tensor zero = n.has(2) ? spreadScale(n, n.input(2), a) : Tensor();
   if (n.failed())
     return;
-  n.set(0,
-        n.map({a, zero, factor}, scale.element, [&](const Arith &f, Numbers x) {
-          Arith real = f.of(scale.element);
-          OnnxType wide = isFloat(a.element) ? scale.element : OnnxType::Int32;
-          // int32 codes have no zero point that could overflow.
-          Arith middle = f.of(wide);
-          Value code = middle.sub(f.cast(x[0], wide), f.cast(x[1], wide));
-          return real.mul(middle.cast(code, scale.element), x[2]);
-        }));
+  n.set(0, realsOfCodes(n, a, factor, zero));
 }
 
 /// scale = (max(x, 0) - min(x, 0)) / 255, zero point = round(-min / scale).
+DynamicCodes lqc::quantizeDynamically(NodeBuilder &n, const Tensor &a) {
+  SmallVector<int64_t> all = llvm::to_vector(llvm::seq<int64_t>(0, a.rank()));
+  auto nothing = [](const Arith &f) { return f.constant(0); };
+  Tensor most = n.reduce(a, all, false, nothing, [](const Arith &f, Numbers x) {
+    return f.max(x[0], x[1]);
+  });
+  Tensor least =
+      n.reduce(a, all, false, nothing,
+               [](const Arith &f, Numbers x) { return f.min(x[0], x[1]); });
+  Tensor scale = n.map({most, least}, a.element, [](const Arith &f, Numbers x) {
+    return f.div(f.sub(x[0], x[1]), f.constant(255));
+  });
+  Tensor zero =
+      n.map({least, scale}, OnnxType::Uint8, [](const Arith &f, Numbers x) {
+        Value exact = f.div(f.neg(x[0]), x[1]);
+        return f.cast(f.roundEven(f.clamp(exact, 0, 255)), OnnxType::Uint8);
+      });
+  return {codesOfReals(n, a, scale, zero), scale, zero};
+}
+
 static void buildDynamicQuantizeLinear(NodeBuilder &n) {
   Tensor a = n.input(0);
   n.require(a.element == OnnxType::Float, "the input must be float");
   if (n.failed())
     return;
-  SmallVector<int64_t> all = llvm::to_vector(llvm::seq<int64_t>(0, a.rank()));
-  auto zero = [](const Arith &f) { return f.constant(0); };
-  Tensor most = n.reduce(a, all, false, zero, [](const Arith &f, Numbers x) {
-    return f.max(x[0], x[1]);
-  });
-  Tensor least = n.reduce(a, all, false, zero, [](const Arith &f, Numbers x) {
-    return f.min(x[0], x[1]);
-  });
-  Tensor scale = n.map({most, least}, a.element, [](const Arith &f, Numbers x) {
-    return f.div(f.sub(x[0], x[1]), f.constant(255));
-  });
-  Tensor point =
-      n.map({least, scale}, OnnxType::Uint8, [](const Arith &f, Numbers x) {
-        Value exact = f.div(f.neg(x[0]), x[1]);
-        return f.cast(f.roundEven(f.clamp(exact, 0, 255)), OnnxType::Uint8);
-      });
-  n.set(0, n.map({a, scale, point}, OnnxType::Uint8,
-                 [](const Arith &f, Numbers x) {
-                   Value quotient = f.roundEven(f.div(x[0], x[1]));
-                   Value zero =
-                       f.of(OnnxType::Uint8).cast(x[2], OnnxType::Float);
-                   return f.cast(f.add(quotient, zero), OnnxType::Uint8);
-                 }));
-  n.set(1, scale);
-  n.set(2, point);
+  DynamicCodes result = quantizeDynamically(n, a);
+  n.set(0, result.codes);
+  n.set(1, result.scale);
+  n.set(2, result.zero);
 }
 
 //===----------------------------------------------------------------------===//
 // Products of codes
 //===----------------------------------------------------------------------===//
 
-/// x - zero point as int32. A vector of zero points has one for each row of A,
-/// each column of B.
-static Tensor centered(NodeBuilder &n, unsigned index, unsigned zeroIndex,
-                       bool isRows) {
-  Tensor x = n.input(index);
+Tensor lqc::centeredCodes(NodeBuilder &n, const Tensor &x, const Tensor &given,
+                          bool isRows) {
   n.require(isInteger(x.element), "operands must be integers");
   Tensor wide = n.cast(x, OnnxType::Int32);
-  if (!n.has(zeroIndex) || n.failed())
+  if (!given || n.failed())
     return wide;
-  n.requireSame(x, n.raw(zeroIndex));
-  Tensor zero = n.cast(n.input(zeroIndex), OnnxType::Int32);
+  n.requireSame(x, given);
+  Tensor zero = n.cast(given, OnnxType::Int32);
   if (zero.rank() == 1 && knownSize(zero.dims[0]) == 1)
     zero = n.reshape(zero, {});
   else if (zero.rank() == 1 && isRows)
@@ -160,13 +168,19 @@ static Tensor centered(NodeBuilder &n, unsigned index, unsigned zeroIndex,
   return n.sub(wide, zero);
 }
 
+static Tensor centered(NodeBuilder &n, unsigned index, unsigned zeroIndex,
+                       bool isRows) {
+  return centeredCodes(n, n.input(index),
+                       n.has(zeroIndex) ? n.input(zeroIndex) : Tensor(),
+                       isRows);
+}
+
 static void buildMatMulInteger(NodeBuilder &n) {
   n.set(0, n.matmul(centered(n, 0, 2, true), centered(n, 1, 3, false)));
 }
 
-/// A scale of the product's rows or columns.
-static Tensor productScale(NodeBuilder &n, unsigned index, bool isRows) {
-  Tensor scale = n.cast(n.input(index), OnnxType::Float);
+Tensor lqc::productScale(NodeBuilder &n, const Tensor &given, bool isRows) {
+  Tensor scale = n.cast(given, OnnxType::Float);
   if (scale.rank() == 1 && knownSize(scale.dims[0]) == 1)
     return n.reshape(scale, {});
   return scale.rank() == 1 && isRows ? n.unsqueeze(scale, {1}) : scale;
@@ -178,9 +192,9 @@ static void buildQLinearMatMul(NodeBuilder &n) {
   n.require(isInteger(zero.element), "the zero point must be an integer");
   if (n.failed())
     return;
-  Tensor scale =
-      n.div(n.mul(productScale(n, 1, true), productScale(n, 4, false)),
-            productScale(n, 6, true));
+  Tensor scale = n.div(n.mul(productScale(n, n.input(1), true),
+                             productScale(n, n.input(4), false)),
+                       productScale(n, n.input(6), true));
   Tensor real = n.mul(n.cast(sum, OnnxType::Float), scale);
   if (zero.rank() == 1)
     zero = knownSize(zero.dims[0]) == 1 ? n.reshape(zero, {})
@@ -196,6 +210,8 @@ ArrayRef<OnnxOp> lqc::quantizationOps() {
       {"QuantizeLinear", {10, 13, 19, 21, 23}, 2, 3, buildQuantizeLinear},
       {"DequantizeLinear", {10, 13, 19, 21, 23}, 2, 3, buildDequantizeLinear},
       {"DynamicQuantizeLinear", {11}, 1, 1, buildDynamicQuantizeLinear},
+      {"QuantizeLinear", {1}, 2, 3, buildQuantizeLinear, "", kMicrosoft},
+      {"DequantizeLinear", {1}, 2, 3, buildDequantizeLinear, "", kMicrosoft},
       {"MatMulInteger", {10}, 2, 4, buildMatMulInteger},
       {"QLinearMatMul", {10, 21}, 8, 8, buildQLinearMatMul},
   };

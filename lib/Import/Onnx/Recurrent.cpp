@@ -14,11 +14,10 @@
 
 #include "lib/Import/Onnx/Loops.h"
 #include "lib/Import/Onnx/OpTable.h"
+#include "lib/Import/Onnx/Parts.h"
 #include "lqc/Support/Error.h"
 
 #include "llvm/ADT/StringSwitch.h"
-
-#include <functional>
 
 using namespace mlir;
 using namespace lqc;
@@ -28,7 +27,7 @@ using Numbers = ArrayRef<Value>;
 namespace {
 enum class CellKind { Rnn, Gru, Lstm };
 
-using Function = std::function<Value(const Arith &, Value)>;
+using Function = ActivationFunction;
 
 /// What all directions share.
 struct Layer {
@@ -60,10 +59,9 @@ struct State {
 // Attributes
 //===----------------------------------------------------------------------===//
 
-/// An activation with its alpha and beta, if they are given.
-static Function activation(NodeBuilder &n, StringRef name,
-                           std::optional<double> alpha,
-                           std::optional<double> beta) {
+Function lqc::activationFunction(NodeBuilder &n, StringRef name,
+                                 std::optional<double> alpha,
+                                 std::optional<double> beta) {
   double a = alpha.value_or(llvm::StringSwitch<double>(name.lower())
                                 .Case("leakyrelu", 0.01)
                                 .Case("hardsigmoid", 0.2)
@@ -138,7 +136,7 @@ static void readActivations(NodeBuilder &n, Layer &layer,
     };
     std::optional<double> a = next(alphas, alpha, takesAlpha);
     layer.activations.push_back(
-        activation(n, name, a, next(betas, beta, takesBeta)));
+        activationFunction(n, name, a, next(betas, beta, takesBeta)));
   }
 }
 

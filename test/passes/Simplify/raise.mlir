@@ -7,6 +7,9 @@
 lqc.weight @w : tensor<2x3xf32> = #lqc.random<seed = 1, std = 1.0 : f64>
 lqc.weight @turned : tensor<3x2xbf16> = #lqc.random<seed = 2, std = 1.0 : f64>
 
+lqc.weight @merged : tensor<3x2xf32> = dense<[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]> : tensor<3x2xf32>
+lqc.weight @merged_bias : tensor<3xf32> = dense<[1.0, 2.0, 3.0]> : tensor<3xf32>
+
 // CHECK-LABEL: func.func @with_bias
 // CHECK-SAME: %[[X:.*]]: tensor<?x2xf32>
 func.func @with_bias(%x: tensor<?x2xf32>, %rows: index) -> tensor<?x3xf32> {
@@ -83,4 +86,37 @@ func.func @others(%x: tensor<4x2xf32>, %y: tensor<2x3xf32>, %z: tensor<4x3xf32>)
   %0 = linalg.matmul ins(%x, %w : tensor<4x2xf32>, tensor<2x3xf32>) outs(%z : tensor<4x3xf32>) -> tensor<4x3xf32>
   %1 = linalg.matmul ins(%x, %y : tensor<4x2xf32>, tensor<2x3xf32>) outs(%init : tensor<4x3xf32>) -> tensor<4x3xf32>
   return %0, %1 : tensor<4x3xf32>, tensor<4x3xf32>
+}
+
+// Weights of two linears in one, cut apart where the rows have two dimensions.
+// CHECK-LABEL: func.func @cut
+func.func @cut(%x: tensor<?x2xf32>, %b: index, %s: index) -> (tensor<?x?x1xf32>, tensor<?x?x2xf32>) {
+  // CHECK-DAG: %[[FIRST:.*]] = lqc.get_weight @merged.rows_0 : tensor<1x2xf32>
+  // CHECK-DAG: %[[FIRST_BIAS:.*]] = lqc.get_weight @merged_bias.rows_0 : tensor<1xf32>
+  // CHECK-DAG: lqc.linear %{{.*}}, %[[FIRST]], %[[FIRST_BIAS]]
+  // CHECK-DAG: %[[REST:.*]] = lqc.get_weight @merged.rows_1 : tensor<2x2xf32>
+  // CHECK-DAG: lqc.linear %{{.*}}, %[[REST]], %{{.*}} : (tensor<?x2xf32>, tensor<2x2xf32>, tensor<2xf32>) -> tensor<?x2xf32>
+  // CHECK-NOT: tensor.extract_slice
+  %w = lqc.get_weight @merged : tensor<3x2xf32>
+  %c = lqc.get_weight @merged_bias : tensor<3xf32>
+  %0 = lqc.linear %x, %w, %c : (tensor<?x2xf32>, tensor<3x2xf32>, tensor<3xf32>) -> tensor<?x3xf32>
+  %1 = tensor.expand_shape %0 [[0, 1], [2]] output_shape [%b, %s, 3] : tensor<?x3xf32> into tensor<?x?x3xf32>
+  %2 = tensor.extract_slice %1[0, 0, 0] [%b, %s, 1] [1, 1, 1] : tensor<?x?x3xf32> to tensor<?x?x1xf32>
+  %3 = tensor.extract_slice %1[0, 0, 1] [%b, %s, 2] [1, 1, 1] : tensor<?x?x3xf32> to tensor<?x?x2xf32>
+  return %2, %3 : tensor<?x?x1xf32>, tensor<?x?x2xf32>
+}
+
+// Not all rows, and a linear that is also read whole.
+// CHECK-LABEL: func.func @not_cut
+func.func @not_cut(%x: tensor<4x2xf32>) -> (tensor<2x1xf32>, tensor<4x3xf32>, tensor<4x1xf32>) {
+  // CHECK: lqc.get_weight @merged : tensor<3x2xf32>
+  // CHECK-COUNT-2: lqc.linear
+  // CHECK-COUNT-2: tensor.extract_slice
+  %w = lqc.get_weight @merged : tensor<3x2xf32>
+  %c = lqc.get_weight @merged_bias : tensor<3xf32>
+  %0 = lqc.linear %x, %w : (tensor<4x2xf32>, tensor<3x2xf32>) -> tensor<4x3xf32>
+  %2 = lqc.linear %x, %w, %c : (tensor<4x2xf32>, tensor<3x2xf32>, tensor<3xf32>) -> tensor<4x3xf32>
+  %1 = tensor.extract_slice %0[0, 0] [2, 1] [1, 1] : tensor<4x3xf32> to tensor<2x1xf32>
+  %3 = tensor.extract_slice %2[0, 0] [4, 1] [1, 1] : tensor<4x3xf32> to tensor<4x1xf32>
+  return %1, %2, %3 : tensor<2x1xf32>, tensor<4x3xf32>, tensor<4x1xf32>
 }

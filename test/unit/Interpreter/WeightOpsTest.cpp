@@ -43,6 +43,38 @@ TEST_F(WeightOpsTest, QuantizeNamesWhatCannotBe) {
             "test.mlir:3:10: lqc.quantize: element [0, 5] is nan");
 }
 
+/// Rows of 2-bit codes and zero points, lowest bits first.
+static const char *const kAssemble = R"(
+  func.func @f(%codes: tensor<2x8xi8>, %scales: tensor<4xf16>, %zeros: tensor<2xi8>) -> (tensor<2x32xf32>) {
+    %q = lqc.assemble %codes, %scales, %zeros : (tensor<2x8xi8>, tensor<4xf16>, tensor<2xi8>) -> tensor<2x32xf32, #lqc.scheme<"uint2-g16">>
+    %y = lqc.dequantize %q : (tensor<2x32xf32, #lqc.scheme<"uint2-g16">>) -> tensor<2x32xf32>
+    return %y : tensor<2x32xf32>
+  })";
+
+TEST_F(WeightOpsTest, AssembleTakesCodesAsTheyAre) {
+  std::vector<int64_t> codes(16, 0);
+  codes[0] = -28;   // 0b11100100: codes 0, 1, 2, 3
+  codes[4] = 1;     // the first code of the second group
+  codes[8 + 7] = 3; // the second row
+  TensorValue result =
+      run(kAssemble, {TensorValue::ofIntegers({2, 8}, codes),
+                      floats({4}, {0.5f, 2.0f, 1.0f, 4.0f}),
+                      TensorValue::ofIntegers({2}, {0b1001, 0b1100})});
+  const std::vector<float> &y = result.floats();
+  EXPECT_EQ((Floats{y[0], y[1], y[2], y[3]}), (Floats{-0.5f, 0, 0.5f, 1}));
+  EXPECT_EQ((Floats{y[16], y[17]}), (Floats{-2, -4}));
+  EXPECT_EQ((Floats{y[32], y[48], y[60]}), (Floats{0, -12, 0}));
+}
+
+TEST_F(WeightOpsTest, AssembleNamesWhatCannotBe) {
+  EXPECT_EQ(runError(kAssemble,
+                     {TensorValue::ofIntegers({2, 8}, std::vector<int64_t>(16)),
+                      floats({4}, {1, 1, 1, INFINITY}),
+                      TensorValue::ofIntegers({2}, {0, 0})}),
+            "test.mlir:3:10: lqc.assemble: scale of row 1, group 1 must be "
+            "finite");
+}
+
 TEST_F(WeightOpsTest, DequantizeAndPackKeepValues) {
   Floats row(32);
   for (int i = 0; i < 32; ++i)

@@ -469,6 +469,43 @@ TEST_F(WeightStoreTest, QuantizedPartsMergeBeforePacking) {
   EXPECT_EQ(merged, expected);
 }
 
+/// Row after row of codes that a file has, whatever the block.
+TEST_F(WeightStoreTest, AssembledWeightsStream) {
+  parse(R"(
+    lqc.weight @codes : tensor<600x16xi8> = dense<-119> : tensor<600x16xi8>
+    lqc.weight @zeros : tensor<600xi8> = dense<0x37> : tensor<600xi8>
+    lqc.weight @scales : tensor<600x2xf32> = dense<0.3> : tensor<600x2xf32>
+    lqc.weight @q : tensor<600x32xf32, #lqc.scheme<"uint4-g16-f32">> {
+      %0 = lqc.get_weight @codes : tensor<600x16xi8>
+      %1 = lqc.get_weight @scales : tensor<600x2xf32>
+      %2 = lqc.get_weight @zeros : tensor<600xi8>
+      %3 = lqc.assemble %0, %1, %2 : (tensor<600x16xi8>, tensor<600x2xf32>, tensor<600xi8>) -> tensor<600x32xf32, #lqc.scheme<"uint4-g16-f32">>
+      lqc.yield %3 : tensor<600x32xf32, #lqc.scheme<"uint4-g16-f32">>
+    })",
+        "", 3);
+  TensorValue q = value("q");
+  const std::vector<float> &numbers = q.floats();
+  for (int64_t i = 0; i < 600 * 32; ++i) {
+    int code = i % 2 ? 8 : 9, zero = i % 32 < 16 ? 7 : 3;
+    ASSERT_EQ(numbers[i], float(code - zero) * 0.3f) << i;
+  }
+  EXPECT_EQ(streamed("q"), bytes("q"));
+}
+
+TEST_F(WeightStoreTest, AssembledScalesAreChecked) {
+  parse(R"(
+    lqc.weight @codes : tensor<2x16xi8> = dense<0> : tensor<2x16xi8>
+    lqc.weight @scales : tensor<2x1xf16> = dense<[[1.0], [0x7E00]]> : tensor<2x1xf16>
+    lqc.weight @q : tensor<2x32xf32, #lqc.scheme<"int4-g32">> {
+      %0 = lqc.get_weight @codes : tensor<2x16xi8>
+      %1 = lqc.get_weight @scales : tensor<2x1xf16>
+      %2 = lqc.assemble %0, %1 : (tensor<2x16xi8>, tensor<2x1xf16>) -> tensor<2x32xf32, #lqc.scheme<"int4-g32">>
+      lqc.yield %2 : tensor<2x32xf32, #lqc.scheme<"int4-g32">>
+    })");
+  EXPECT_EQ(streamError("q"),
+            "weight @q: scale of row 1, group 0 must be finite");
+}
+
 TEST_F(WeightStoreTest, WholeTensorsWhereRowsDoNotDo) {
   parse(R"(
     lqc.weight @a : tensor<2x3xf32> = dense<[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]> : tensor<2x3xf32>

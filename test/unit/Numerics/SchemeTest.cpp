@@ -19,7 +19,7 @@ static std::string whyNot(llvm::StringRef name) {
 }
 
 TEST(Scheme, TableHasEveryName) {
-  ASSERT_EQ(schemeTable().size(), 29u);
+  ASSERT_EQ(schemeTable().size(), 35u);
   for (const SchemeFamily &family : schemeTable()) {
     EXPECT_FALSE(family.description.empty());
     for (int64_t groupSize : {0, 16, 32, 64, 128, 4096}) {
@@ -61,6 +61,10 @@ TEST(Scheme, NamesMeanWhatTheySay) {
   Scheme uint3 = *parseScheme("uint3-g0");
   EXPECT_EQ(uint3.zero, ZeroPoint::Integer);
   EXPECT_EQ(uint3.groups(172), 1);
+  Scheme wide = *parseScheme("int4-g64-f32");
+  EXPECT_EQ(wide.scale, ScaleFormat::F32);
+  EXPECT_EQ(wide.bits, 4);
+  EXPECT_EQ(wide.groups(256), 4);
   Scheme dynamic = *parseScheme("dynamic-int8-g64");
   EXPECT_TRUE(dynamic.isDynamic());
   EXPECT_TRUE(dynamic.narrowRange);
@@ -69,13 +73,15 @@ TEST(Scheme, NamesMeanWhatTheySay) {
 
 TEST(Scheme, RejectsOtherNames) {
   std::string rule =
-      "scheme must be intB-gG or uintB-gG with B from 2 to 8, nf4-gG, "
+      "scheme must be intB-gG or uintB-gG with B from 2 to 8, intB-gG-f32 "
+      "or uintB-gG-f32 with B 2, 4 or 8, nf4-gG, "
       "nf4-gG-dq, fp4-gG, fp4-gG-dq, fp8-e4m3-gG, fp8-e5m2-gG, mxfp4, nvfp4, "
       "q2_k, q3_k, q4_k, q5_k, q6_k, dynamic-int8-gG or static-int8-gG, got: ";
   for (const char *name :
        {"", "int4", "int9-g64", "int1-g64", "float4-g64", "dynamic-int4-g64",
         "INT4-g64", "-g64", "mxfp4-g32", "Q4_K", "q7_k", "nf4-g64-dq0",
-        "nf4-g64-dq256", "nf4-g64-dq08", "nf4-g64-dqx"})
+        "nf4-g64-dq256", "nf4-g64-dq08", "nf4-g64-dqx", "mxfp4-f32",
+        "nf4-g64-f32"})
     EXPECT_EQ(whyNot(name), rule + "'" + name + "'");
   std::string number = "group size of a scheme must be a number, got: ";
   for (const char *name :

@@ -297,6 +297,22 @@ TEST(OnnxError, AbsurdSizes) {
             "m.onnx: node 'y' (Gather): index must be -2 to 1, got: 5");
 }
 
+TEST(OnnxError, DefaultsOfFunctions) {
+  OnnxModel model = plain();
+  onnx::FunctionProto &function = *model.model.add_functions();
+  function.set_name("F");
+  function.mutable_unknown_fields()->AddLengthDelimited(11, "\x0a\x7f");
+  EXPECT_THAT(
+      model.import(),
+      testing::AnyOf(
+          "m.onnx: function 'F': its default attributes must be attributes",
+          HasSubstr("field must end within its message")));
+  function.mutable_unknown_fields()->Clear();
+  function.mutable_unknown_fields()->AddVarint(11, 7);
+  EXPECT_EQ(model.import(),
+            "m.onnx: function 'F': its default attributes must be attributes");
+}
+
 /// A function that calls itself.
 TEST(OnnxError, EndlessFunction) {
   OnnxModel model = plain();

@@ -135,7 +135,8 @@ TEST(OnnxImport, BroadcastIsExplicit) {
   EXPECT_THAT(ir, HasSubstr("arith.mulf"));
 }
 
-TEST(OnnxImport, FunctionsAreInlined) {
+/// A model that calls "Twice" of domain "own", an Elu with alpha "by".
+static OnnxModel withFunction() {
   OnnxModel model;
   model.input("x", kFloat, {int64_t(3)}).output("y");
   onnx::OperatorSetIdProto *set = model.model.add_opset_import();
@@ -156,13 +157,36 @@ TEST(OnnxImport, FunctionsAreInlined) {
   reference->set_name("alpha");
   reference->set_ref_attr_name("by");
   reference->set_type(onnx::AttributeProto::FLOAT);
-  onnx::NodeProto &call = model.node("Twice", {"x"}, {"y"});
-  call.set_domain("own");
-  onnx::AttributeProto *alpha = call.add_attribute();
-  alpha->set_name("by");
-  alpha->set_type(onnx::AttributeProto::FLOAT);
-  alpha->set_f(0.25f);
+  model.node("Twice", {"x"}, {"y"}).set_domain("own");
+  return model;
+}
+
+static onnx::AttributeProto realAttribute(const std::string &name, float f) {
+  onnx::AttributeProto attribute;
+  attribute.set_name(name);
+  attribute.set_type(onnx::AttributeProto::FLOAT);
+  attribute.set_f(f);
+  return attribute;
+}
+
+TEST(OnnxImport, FunctionsAreInlined) {
+  OnnxModel model = withFunction();
+  *model.graph().mutable_node(0)->add_attribute() = realAttribute("by", 0.25f);
   EXPECT_THAT(model.import(), HasSubstr("2.500000e-01"));
+}
+
+/// FunctionProto.attribute_proto, which the packaged classes do not know.
+TEST(OnnxImport, FunctionsHaveDefaults) {
+  OnnxModel model = withFunction();
+  onnx::FunctionProto &function = *model.model.mutable_functions(0);
+  function.clear_attribute();
+  function.mutable_unknown_fields()->AddLengthDelimited(
+      11, realAttribute("by", 0.75f).SerializeAsString());
+  EXPECT_THAT(model.import(), HasSubstr("7.500000e-01"));
+  *model.graph().mutable_node(0)->add_attribute() = realAttribute("by", 0.25f);
+  std::string given = model.import();
+  EXPECT_THAT(given, HasSubstr("2.500000e-01"));
+  EXPECT_THAT(given, Not(HasSubstr("7.500000e-01")));
 }
 
 /// The branch that a constant picks is all that is built.
@@ -206,4 +230,25 @@ TEST(OnnxImport, LoopsThatGrow) {
   std::string ir = model.import();
   EXPECT_THAT(ir, HasSubstr("scf.for"));
   EXPECT_THAT(ir, HasSubstr("-> (tensor<?xf32>)"));
+  // A cast would let the canonicalizer give all iterations the first one's
+  // size.
+  EXPECT_THAT(ir, HasSubstr("tensor.reshape"));
+}
+
+/// Where the number of iterations is known, there is room for all rows.
+TEST(OnnxImport, RowsOfAScanHaveRoom) {
+  OnnxModel model;
+  model.input("x", kFloat, {"n", int64_t(2)}).output("y");
+  onnx::NodeProto &scan = model.node("Scan", {"x"}, {"y"});
+  setInteger(scan, "num_scan_inputs", 1);
+  onnx::AttributeProto *attribute = scan.add_attribute();
+  attribute->set_name("body");
+  attribute->set_type(onnx::AttributeProto::GRAPH);
+  onnx::GraphProto *graph = attribute->mutable_g();
+  graph->add_input()->set_name("row");
+  OnnxModel::addNode(*graph, "Neg", {"row"}, {"negated"});
+  graph->add_output()->set_name("negated");
+  std::string ir = model.import();
+  EXPECT_THAT(ir, HasSubstr("tensor.empty(%dim) : tensor<?x2xf32>"));
+  EXPECT_THAT(ir, Not(HasSubstr("tensor.reshape")));
 }

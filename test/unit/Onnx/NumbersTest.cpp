@@ -5,7 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Models of ONNX's own tests (Debian's libonnx-testdata), run by the reference
+// Models of ONNX's own tests (Debian's libonnx-testdata), and of ONNX Runtime's
+// operators with its results (test/golden/contrib), run by the reference
 // interpreter on their inputs and compared with their outputs.
 //
 //===----------------------------------------------------------------------===//
@@ -115,3 +116,21 @@ static std::string nameOf(const testing::TestParamInfo<const char *> &info) {
                            nameOf)
 
 #include "test/unit/Onnx/Models.inc"
+
+class OnnxContrib : public testing::TestWithParam<std::string> {};
+
+static const fs::path kContrib = LQC_SOURCE_DIR "/test/golden/contrib";
+
+TEST_P(OnnxContrib, AgreesWithOnnxRuntime) { runModel(kContrib / GetParam()); }
+
+static std::vector<std::string> contribModels() {
+  std::vector<std::string> names;
+  for (const fs::directory_entry &entry : fs::directory_iterator(kContrib))
+    names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Contrib, OnnxContrib,
+                         testing::ValuesIn(contribModels()),
+                         [](const auto &info) { return info.param; });

@@ -1,0 +1,1 @@
+By1JlX»@lX;AlX»AlX;B
