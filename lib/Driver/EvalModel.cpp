@@ -76,6 +76,10 @@ llvm::Error ExecutableModel::readInfo() {
   if (!info)
     return info.takeError();
   const llvm::json::Object *object = info->getAsObject();
+  if (object && object->get("graph"))
+    return makeError("{0}: must be a language model, and this is a graph "
+                     "without past keys and values",
+                     name);
   for (auto [key, value] : {std::pair("vocabulary", &vocabularySize),
                             std::pair("context", &contextLength)}) {
     std::optional<int64_t> found =
@@ -245,6 +249,12 @@ llvm::Error InterpretedModel::prepare(bool wantsTokenizer) {
   if (!loaded)
     return loaded.takeError();
   model = std::move(*loaded);
+  for (const PhaseInfo &info : phases())
+    if (info.isPresent && plan->runs(info.phase))
+      if (llvm::Error error =
+              runPhase(session, model, info.phase, *plan, options))
+        return error;
+  // Simplify finds out that a graph is a language model.
   llvm::Expected<ModelAttr> attribute = modelAttribute(model, options.model);
   if (!attribute)
     return attribute.takeError();
@@ -253,11 +263,6 @@ llvm::Error InterpretedModel::prepare(bool wantsTokenizer) {
   if (wantsTokenizer)
     if (llvm::Error error = prepareTokenizer())
       return error;
-  for (const PhaseInfo &info : phases())
-    if (info.isPresent && plan->runs(info.phase))
-      if (llvm::Error error =
-              runPhase(session, model, info.phase, *plan, options))
-        return error;
   weights = std::make_unique<WeightStore>(*model.module, model.root,
                                           session.threads());
   interpreter =

@@ -255,9 +255,9 @@ static llvm::Expected<Kind> kindOf(StringRef path) {
   llvm::sys::fs::file_status status;
   if (std::error_code code = llvm::sys::fs::status(path, status))
     return makeError("{0}: {1}", path, code.message());
-  if (llvm::sys::fs::is_directory(status))
-    return Kind::Checkpoint;
   StringRef ending = llvm::sys::path::extension(path);
+  if (llvm::sys::fs::is_directory(status) || ending == ".onnx")
+    return Kind::Checkpoint;
   return ending == ".mlir" || ending == ".mlirbc" ? Kind::Ir : Kind::Executable;
 }
 
@@ -294,7 +294,7 @@ static llvm::Error checkEffects(const EvalOptions &options,
   if (options.interpret && !options.cpu.empty())
     return makeError("--cpu and --interpret do not go together");
   if (!options.context.empty() && !plan.has(Kind::Checkpoint))
-    return makeError("--context is for directories, got none");
+    return makeError("--context is for directories and .onnx files, got none");
   if (!options.referenceFrom.empty() && plan.reference != Kind::Ir)
     return makeError("--reference-from is for a .mlir file given as "
                      "--reference");

@@ -7,7 +7,7 @@
 
 #include "lib/Driver/Facts.h"
 
-#include "lqc/Import/Tokenizer/Tokenizer.h"
+#include "lqc/Import/Onnx/TextFiles.h"
 #include "lqc/Runtime/PayloadCheck.h"
 #include "lqc/Support/Error.h"
 #include "lqc/Support/Hash.h"
@@ -40,21 +40,25 @@ static void recordHashes(ModuleOp module, NamedAttrList hashes) {
   module->setAttr(kInputsAttrName, hashes.getDictionary(module.getContext()));
 }
 
-llvm::Error lqc::recordInputs(ModuleOp module, StringRef directory) {
-  NamedAttrList hashes;
-  Builder builder(module.getContext());
-  SmallVector<StringRef> names = {"config.json", "generation_config.json"};
-  llvm::append_range(names, tokenizerFiles(directory));
-  for (StringRef name : names) {
+/// Hashes files of `directory` by their content.
+static llvm::Error hashFiles(StringRef directory, ArrayRef<std::string> names,
+                             MLIRContext *context, NamedAttrList &hashes) {
+  for (const std::string &name : names) {
     SmallString<128> path(directory);
     llvm::sys::path::append(path, name);
-    if (!llvm::sys::fs::exists(path))
-      continue;
     llvm::Expected<MappedFile> file = MappedFile::open(path);
     if (!file)
       return file.takeError();
-    hashes.set(name, builder.getStringAttr(contentHash(file->bytes())));
+    hashes.set(name, StringAttr::get(context, contentHash(file->bytes())));
   }
+  return llvm::Error::success();
+}
+
+llvm::Error lqc::recordInputs(ModuleOp module, StringRef directory) {
+  NamedAttrList hashes;
+  if (llvm::Error error = hashFiles(directory, textFiles(directory),
+                                    module.getContext(), hashes))
+    return error;
   recordHashes(module, std::move(hashes));
   return llvm::Error::success();
 }
@@ -69,6 +73,14 @@ llvm::Error lqc::recordGraphInput(ModuleOp module, StringRef path) {
   NamedAttrList hashes;
   hashes.set(llvm::sys::path::filename(path),
              StringAttr::get(module.getContext(), onnxFingerprint(*skeleton)));
+  if (module->hasAttr(kModelAttrName)) {
+    StringRef parent = llvm::sys::path::parent_path(path);
+    SmallString<128> folder(parent.empty() ? "." : parent);
+    llvm::sys::path::append(folder, textFolder(path));
+    if (llvm::Error error =
+            hashFiles(folder, textFiles(folder), module.getContext(), hashes))
+      return error;
+  }
   recordHashes(module, std::move(hashes));
   return llvm::Error::success();
 }
@@ -256,8 +268,10 @@ std::string lqc::infoJson(ModuleOp module, uint64_t weightsBytes,
     addGeneration(generation, info);
   if (ModelAttr model = module->getAttrOfType<ModelAttr>(kModelAttrName)) {
     info["family"] = json::fixUTF8(model.getFamily());
-    info["vocabulary"] = model.getVocabulary();
-    info["context"] = model.getContextLength();
+    if (model.getVocabulary()) // of a graph, it need not be known
+      info["vocabulary"] = model.getVocabulary();
+    if (model.getContextLength())
+      info["context"] = model.getContextLength();
   }
   if (TargetAttr target = module->getAttrOfType<TargetAttr>(kTargetAttrName)) {
     info["cpu"] = json::fixUTF8(target.getCpu());
@@ -366,8 +380,11 @@ std::string lqc::summaryText(ModuleOp module, uint64_t weightsBytes,
     out << "model:       " << model.getFamily();
     if (bits)
       out << ", " << formatCount(bits->parameters) << " parameters";
-    out << "\nvocabulary:  " << model.getVocabulary()
-        << "\ncontext:     " << model.getContextLength() << "\n";
+    out << "\n";
+    if (model.getVocabulary()) // of a graph, it need not be known
+      out << "vocabulary:  " << model.getVocabulary() << "\n";
+    if (model.getContextLength())
+      out << "context:     " << model.getContextLength() << "\n";
   }
   if (module->hasAttr(kOptionsAttrName))
     out << "quantize:    " << optionText(module, "quantize") << " ("

@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "lib/Driver/Facts.h"
+#include "lib/Driver/InspectOnnx.h"
 #include "lib/Driver/Model.h"
-#include "lqc/Import/Onnx/Operators.h"
 #include "lqc/Import/Safetensors/Checkpoint.h"
 #include "lqc/Statistics/Statistics.h"
 #include "lqc/Support/Error.h"
@@ -22,10 +22,6 @@
 using namespace mlir;
 using namespace lqc;
 namespace json = llvm::json;
-
-static void printJson(json::Object object, llvm::raw_ostream &out) {
-  out << llvm::formatv("{0:2}", json::Value(std::move(object))) << "\n";
-}
 
 //===----------------------------------------------------------------------===//
 // Models: directories and IR
@@ -197,7 +193,7 @@ static llvm::Error inspectModel(const InspectOptions &options,
   ModelOptions modelOptions;
   modelOptions.model = options.path;
   Plan plan;
-  plan.isDirectory = llvm::sys::fs::is_directory(options.path);
+  findModel(options.path, llvm::sys::fs::is_directory(options.path), plan);
   llvm::Expected<Model> model = loadModel(session, modelOptions, plan);
   if (!model)
     return model.takeError();
@@ -345,8 +341,8 @@ static llvm::Error inspectExecutable(const InspectOptions &options,
   if (!contents)
     return contents.takeError();
   if (!*contents)
-    return makeError("{0}: must be a checkpoint directory, a .safetensors or "
-                     ".mlir file or an executable made by lqc",
+    return makeError("{0}: must be a checkpoint directory, a .safetensors, "
+                     ".onnx or .mlir file or an executable made by lqc",
                      options.path);
   const PayloadContents &payload = **contents;
   if (!options.json) {
@@ -374,47 +370,23 @@ static bool looksLikeSafetensors(StringRef path) {
          (*file)->getBuffer().back() == '{';
 }
 
-//===----------------------------------------------------------------------===//
-// ONNX
-//===----------------------------------------------------------------------===//
-
-static void inspectOperators(bool asJson, llvm::raw_ostream &out) {
-  json::Array rows;
-  Table table({"operator", "domain", "operator sets", "limits"});
-  for (const OnnxOperator &op : onnxOperators()) {
-    rows.push_back(json::Object{{"domain", op.domain},
-                                {"name", op.name},
-                                {"versions", json::Array(op.versions)},
-                                {"limits", op.limits}});
-    std::string versions;
-    for (int64_t since : op.versions)
-      versions += (versions.empty() ? "" : ", ") + std::to_string(since);
-    table.addRow({op.name.str(),
-                  op.domain.empty() ? "ai.onnx" : op.domain.str(), versions,
-                  op.limits.str()});
-  }
-  if (asJson)
-    printJson(json::Object{{"operators", std::move(rows)}}, out);
-  else
-    table.print(out);
-}
-
 llvm::Error lqc::inspect(const InspectOptions &options,
                          llvm::raw_ostream &out) {
   if (options.onnxOperators) {
-    inspectOperators(options.json, out);
+    inspectOnnxOperators(options.json, out);
     return llvm::Error::success();
   }
   llvm::sys::fs::file_status status;
   if (std::error_code code = llvm::sys::fs::status(options.path, status))
-    return errorWithHint(options.path + ": " + code.message(),
-                         "the path of a checkpoint, a .safetensors or .mlir "
-                         "file or an executable");
+    return errorWithHint(
+        options.path + ": " + code.message(),
+        "the path of a checkpoint, a .safetensors, .onnx or .mlir "
+        "file or an executable");
   StringRef ending = llvm::sys::path::extension(options.path);
-  if (ending == ".onnx")
-    return errorWithHint(options.path + ": inspect reads no ONNX files",
-                         "lqc compile " + options.path +
-                             " --compile-to=import -o -");
+  Plan plan;
+  findModel(options.path, llvm::sys::fs::is_directory(status), plan);
+  if (plan.isOnnx)
+    return inspectOnnx(plan.onnxFile, options.json, out);
   if (llvm::sys::fs::is_directory(status) || ending == ".mlir" ||
       ending == ".mlirbc")
     return inspectModel(options, out);

@@ -12,6 +12,7 @@
 #include "lib/Driver/Facts.h"
 #include "lib/Driver/Paths.h"
 #include "lqc/Import/Onnx/Importer.h"
+#include "lqc/Import/Onnx/TextFiles.h"
 #include "lqc/Import/Safetensors/Importer.h"
 #include "lqc/Import/Tokenizer/Tokenizer.h"
 #include "lqc/Interpreter/WeightStore.h"
@@ -197,6 +198,15 @@ static StringRef phaseOfName(StringRef file) {
   return phaseName(Phase::Import);
 }
 
+void lqc::findModel(StringRef model, bool isFolder, Plan &plan) {
+  if (isFolder)
+    plan.onnxFile = onnxFileOf(model);
+  else if (llvm::sys::path::extension(model) == ".onnx")
+    plan.onnxFile = model.str();
+  plan.isOnnx = !plan.onnxFile.empty();
+  plan.isDirectory = isFolder && !plan.isOnnx;
+}
+
 /// Finds out what the model is and which phases it goes through.
 static llvm::Error planPhases(const ModelOptions &options, Phase defaultTo,
                               Plan &plan) {
@@ -204,9 +214,8 @@ static llvm::Error planPhases(const ModelOptions &options, Phase defaultTo,
   if (std::error_code code = llvm::sys::fs::status(options.model, status))
     return errorWithHint(options.model + ": " + code.message(),
                          modelHint(options.model) + "; lqc downloads nothing");
-  plan.isDirectory = llvm::sys::fs::is_directory(status);
+  findModel(options.model, llvm::sys::fs::is_directory(status), plan);
   StringRef ending = llvm::sys::path::extension(options.model);
-  plan.isOnnx = !plan.isDirectory && ending == ".onnx";
   const bool isIr = ending == ".mlir" || ending == ".mlirbc";
   if (!plan.startsWithImport() && !isIr)
     return errorWithHint(options.model +
@@ -232,7 +241,9 @@ static llvm::Error planPhases(const ModelOptions &options, Phase defaultTo,
     return makeError("{0}: --compile-from={1} is for .mlir files: {2} starts "
                      "with import",
                      options.model, phaseName(plan.from),
-                     plan.isOnnx ? "an .onnx file" : "a directory");
+                     plan.isOnnx && options.model == plan.onnxFile
+                         ? "an .onnx file"
+                         : "a directory");
   if (plan.from > plan.to || (plan.from == plan.to && !plan.startsWithImport()))
     return makeError("--compile-to={0} must come behind --compile-from={1}",
                      phaseName(plan.to), phaseName(plan.from));
@@ -346,15 +357,14 @@ static llvm::Expected<Model> importDirectory(Session &session,
   return Model{std::move(*module), options.model};
 }
 
-static llvm::Expected<Model> importGraph(Session &session,
-                                         const ModelOptions &options) {
+static llvm::Expected<Model> importGraph(Session &session, const Plan &plan) {
   llvm::Expected<OwningOpRef<ModuleOp>> module =
-      importOnnx(session.context(), options.model);
+      importOnnx(session.context(), plan.onnxFile, plan.context);
   if (!module)
     return module.takeError();
-  if (llvm::Error error = recordGraphInput(**module, options.model))
+  if (llvm::Error error = recordGraphInput(**module, plan.onnxFile))
     return error;
-  StringRef folder = llvm::sys::path::parent_path(options.model);
+  StringRef folder = llvm::sys::path::parent_path(plan.onnxFile);
   return Model{std::move(*module), folder.empty() ? "." : folder.str()};
 }
 
@@ -364,7 +374,7 @@ llvm::Expected<Model> lqc::loadModel(Session &session,
   if (plan.isDirectory)
     return importDirectory(session, options, plan);
   if (plan.isOnnx)
-    return importGraph(session, options);
+    return importGraph(session, plan);
   llvm::Expected<OwningOpRef<ModuleOp>> module = session.parse(options.model);
   if (!module)
     return module.takeError();
@@ -423,6 +433,10 @@ llvm::Error lqc::quantize(Session &session, Model &model, const Plan &plan,
 
 llvm::Expected<ModelAttr> lqc::modelAttribute(const Model &model,
                                               StringRef name) {
+  if (isGraph(*model.module))
+    return makeError("{0}: must be a language model, and this is a graph "
+                     "without past keys and values",
+                     name);
   if (ModelAttr attribute =
           (*model.module)->getAttrOfType<ModelAttr>(kModelAttrName))
     return attribute;

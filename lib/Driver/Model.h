@@ -40,6 +40,7 @@ struct Plan {
   Phase to = Phase::Link;
   bool isDirectory = false; ///< the model is a checkpoint
   bool isOnnx = false;      ///< the model is an ONNX file
+  std::string onnxFile;     ///< which one; perhaps within the folder given
   std::optional<int64_t> context;
   PhaseOptions phases;
   CalibrationPlan calibration;
@@ -53,6 +54,9 @@ struct Plan {
   bool startsWithImport() const { return isDirectory || isOnnx; }
   bool runs(Phase phase) const { return phase > from && phase <= to; }
 };
+
+/// Sets what kind of files the model at `path` is, which exists.
+void findModel(llvm::StringRef path, bool isFolder, Plan &plan);
 
 /// Checks options that have to do with a model. `defaultTo`: the last phase if
 /// --compile-to is not given.

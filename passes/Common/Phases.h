@@ -37,8 +37,9 @@ llvm::Expected<Phase> parsePhase(llvm::StringRef name);
 
 /// Choices that phases offer.
 struct PhaseOptions {
-  /// Positions in a cache slot, of a decoder that simplify finds in a graph.
-  int64_t context = 4096;
+  /// Positions in a cache slot, of a decoder that simplify finds in a graph; 0:
+  /// those that the module tells, or 4096.
+  int64_t context = 0;
   QuantizeOptions quantize;
 };
 

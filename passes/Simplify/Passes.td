@@ -111,8 +111,9 @@ def RaiseDecoderPass : Pass<"lqc-raise-decoder", "::mlir::ModuleOp"> {
     else stays as it is, and a remark says why. Never fails.
   }];
   let options = [
-    Option<"context", "context", "int64_t", "4096",
-           "Positions in a slot of the cache">];
+    Option<"context", "context", "int64_t", "0",
+           "Positions in a slot of the cache; 0: those of lqc.model, or 4096 if "
+           "it says none">];
   let dependentDialects = ["::lqc::LQCDialect", "::mlir::arith::ArithDialect"];
 }
 

@@ -33,6 +33,9 @@ namespace lqc {
 using namespace mlir;
 using namespace lqc;
 
+/// Of a decoder that nobody says more of.
+static constexpr int64_t kDefaultContext = 4096;
+
 namespace {
 /// Writes @forward for one graph.
 class DecoderRaiser {
@@ -354,7 +357,9 @@ struct RaiseDecoderPass
     func::FuncOp graph = module.lookupSymbol<func::FuncOp>(kMainName);
     if (!graph || !graph.getBody().hasOneBlock() || !hasPast(graph))
       return;
-    DecoderRaiser raiser(graph, context);
+    ModelAttr known = module->getAttrOfType<ModelAttr>(kModelAttrName);
+    const int64_t positions = chooseContext(known);
+    DecoderRaiser raiser(graph, positions);
     llvm::Expected<func::FuncOp> forward = raiser.raise();
     if (!forward) {
       std::string why = llvm::toString(forward.takeError());
@@ -366,17 +371,33 @@ struct RaiseDecoderPass
     }
     graph.erase();
     module->removeAttr(kGraphAttrName);
-    if (!module->hasAttr(kModelAttrName))
-      module->setAttr(kModelAttrName,
-                      ModelAttr::get(&getContext(), "onnx", raiser.vocabulary(),
-                                     context, /*bos=*/-1,
-                                     DenseI64ArrayAttr::get(&getContext(), {}),
-                                     /*tokenizer=*/""));
+    module->setAttr(kModelAttrName,
+                    describe(known, raiser.vocabulary(), positions));
     if (!splitLayers(*forward))
       remark::missed(
           forward->getLoc(),
           remark::RemarkOpts::name("NoLayers").category("lqc-raise-decoder"))
           << remark::reason("its layers are no chain");
+  }
+
+private:
+  int64_t chooseContext(ModelAttr known) const {
+    if (context)
+      return context;
+    return known && known.getContextLength() ? known.getContextLength()
+                                             : kDefaultContext;
+  }
+
+  /// What the importer knows of the model, with what the graph says.
+  ModelAttr describe(ModelAttr known, int64_t vocabulary, int64_t positions) {
+    MLIRContext *mlirContext = &getContext();
+    if (known)
+      return ModelAttr::get(mlirContext, known.getFamily(), vocabulary,
+                            positions, known.getBos(), known.getEos(),
+                            known.getTokenizer());
+    return ModelAttr::get(mlirContext, "onnx", vocabulary, positions,
+                          /*bos=*/-1, DenseI64ArrayAttr::get(mlirContext, {}),
+                          /*tokenizer=*/"");
   }
 };
 } // namespace

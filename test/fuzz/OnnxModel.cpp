@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "lqc/Import/Onnx/Importer.h"
+#include "lqc/Import/Onnx/Summary.h"
 #include "test/fuzz/Fuzz.h"
 #include "test/unit/Onnx/Fixture.h"
 
@@ -21,6 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   auto module = importOnnx(&context, bytes, "f.onnx");
   if (!module)
     requireOneLine(module.takeError());
+  if (auto summary = summarizeOnnx(bytes, "f.onnx"); !summary)
+    requireOneLine(summary.takeError());
   return 0;
 }
 

@@ -25,13 +25,13 @@ static constexpr const char *kOverview =
 usage: lqc COMMAND [OPTIONS]
 
   compile    make an executable, or the IR after a phase, from a model
-  inspect    say what a checkpoint, a .mlir file or an executable is
+  inspect    say what a checkpoint, an .onnx or .mlir file or an executable is
   interpret  run a model in the reference interpreter
   calibrate  measure a model's activations on a text, for calibrated methods
   eval       measure quality on a text: perplexity, and nearness to a reference
 
 A model is a Hugging Face directory (config.json, safetensors), an .onnx file or a
-.mlir file.
+.mlir file. A directory without safetensors stands for its model.onnx.
 
 examples:
   lqc compile ./Llama-3.2-1B --quantize=int4-g64 -o llama
@@ -81,6 +81,7 @@ examples:
   lqc inspect ./model/model.safetensors
   lqc inspect ./tiny --json
   lqc inspect stats.safetensors      what lqc calibrate has seen: outliers, unseen channels
+  lqc inspect model.onnx             inputs, outputs, operators, numbers
   lqc inspect --onnx-operators       which operators of ONNX, of which operator sets
 )";
 
@@ -129,9 +130,9 @@ static cl::OptionCategory category("Options");
 static cl::SubCommand
     compileCommand("compile",
                    "make an executable, or the IR after a phase, from a model");
-static cl::SubCommand
-    inspectCommand("inspect",
-                   "say what a checkpoint, a .mlir file or an executable is");
+static cl::SubCommand inspectCommand(
+    "inspect",
+    "say what a checkpoint, an .onnx or .mlir file or an executable is");
 static cl::SubCommand
     interpretCommand("interpret", "run a model in the reference interpreter");
 static cl::SubCommand

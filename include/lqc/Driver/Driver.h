@@ -40,7 +40,7 @@ struct BudgetOptions {
 
 /// What is made of a model before it is compiled or interpreted.
 struct ModelOptions {
-  std::string model; ///< a Hugging Face directory or a .mlir file
+  std::string model; ///< a directory, an .onnx file or a .mlir file
   std::string compileFrom, compileTo; ///< names of phases
   std::string context;                ///< positions of the cache
   std::string quantize, embedding, head;

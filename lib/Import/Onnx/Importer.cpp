@@ -9,6 +9,7 @@
 
 #include "dialects/LQC/LQC.h"
 #include "lib/Import/Onnx/GraphImporter.h"
+#include "lqc/Import/Onnx/TextFiles.h"
 #include "lqc/Support/Error.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
@@ -70,12 +71,17 @@ static llvm::Expected<OwningOpRef<ModuleOp>> importFile(MLIRContext *context,
   return module;
 }
 
-llvm::Expected<OwningOpRef<ModuleOp>> lqc::importOnnx(MLIRContext *context,
-                                                      StringRef path) {
+llvm::Expected<OwningOpRef<ModuleOp>>
+lqc::importOnnx(MLIRContext *context, StringRef path,
+                std::optional<int64_t> positions) {
   llvm::Expected<std::unique_ptr<ModelFile>> file = ModelFile::open(path);
   if (!file)
     return file.takeError();
-  return importFile(context, **file);
+  llvm::Expected<OwningOpRef<ModuleOp>> module = importFile(context, **file);
+  if (module)
+    if (llvm::Error error = importTextFiles(**module, path, positions))
+      return std::move(error);
+  return module;
 }
 
 llvm::Expected<OwningOpRef<ModuleOp>>

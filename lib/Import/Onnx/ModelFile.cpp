@@ -190,15 +190,17 @@ llvm::Error ModelFile::readInside(const onnx::TensorProto &tensor,
   return llvm::Error::success();
 }
 
+bool lqc::staysInFolder(llvm::StringRef location) {
+  return !location.empty() && !path::is_absolute(location) &&
+         !location.contains('\0') &&
+         llvm::none_of(
+             llvm::make_range(path::begin(location), path::end(location)),
+             [](llvm::StringRef part) { return part == ".."; });
+}
+
 llvm::Expected<const ModelFile::DataFile *>
 ModelFile::openData(llvm::StringRef location) {
-  bool isInside =
-      !location.empty() && !path::is_absolute(location) &&
-      !location.contains('\0') &&
-      llvm::none_of(
-          llvm::make_range(path::begin(location), path::end(location)),
-          [](llvm::StringRef part) { return part == ".."; });
-  if (!isInside)
+  if (!staysInFolder(location))
     return makeError("external data must be a relative path that stays in the "
                      "model's folder, got: {0}",
                      quote(location));

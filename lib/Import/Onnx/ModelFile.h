@@ -83,6 +83,9 @@ private:
   llvm::StringMap<std::unique_ptr<DataFile>> dataFiles;
 };
 
+/// Whether the place of external data is within the model's folder.
+bool staysInFolder(llvm::StringRef location);
+
 /// Reads a file that holds one TensorProto (the input_*.pb of ONNX's tests).
 /// Its bytes are copied.
 llvm::Expected<StoredTensor> readStoredTensor(llvm::StringRef path);

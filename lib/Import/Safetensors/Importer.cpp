@@ -9,7 +9,6 @@
 
 #include "lib/Import/Safetensors/Family.h"
 #include "lqc/Import/Safetensors/Checkpoint.h"
-#include "lqc/Import/Safetensors/GenerationConfig.h"
 #include "lqc/Import/Tokenizer/Tokenizer.h"
 #include "lqc/Support/Error.h"
 
@@ -148,16 +147,16 @@ static void reportUnused(ModuleOp module, const Checkpoint &checkpoint,
 // The module
 //===----------------------------------------------------------------------===//
 
-static llvm::Expected<int64_t> chooseContext(const ModelConfig &config,
-                                             StringRef configPath,
-                                             const ImportOptions &options) {
-  if (!options.context)
-    return std::min(config.maxPositions, kDefaultContext);
-  if (*options.context < 1 || *options.context > config.maxPositions)
+llvm::Expected<int64_t>
+lqc::chooseContextLength(int64_t maxPositions, StringRef configPath,
+                         std::optional<int64_t> context) {
+  if (!context)
+    return std::min(maxPositions, kDefaultContext);
+  if (*context < 1 || *context > maxPositions)
     return makeError("{0}: the context must be 1 to max_position_embeddings = "
                      "{1}, got: {2}",
-                     configPath, config.maxPositions, *options.context);
-  return *options.context;
+                     configPath, maxPositions, *context);
+  return *context;
 }
 
 static ModelAttr modelAttribute(MLIRContext *context, const ModelConfig &config,
@@ -169,25 +168,20 @@ static ModelAttr modelAttribute(MLIRContext *context, const ModelConfig &config,
                         tokenizerFiles(directory).empty() ? "" : ".");
 }
 
-/// Reads generation_config.json, if there is one, into `lqc.generation` and the
-/// special tokens.
-static llvm::Error addGeneration(ModuleOp module, StringRef directory,
-                                 ModelConfig &config) {
+llvm::Expected<std::optional<GenerationConfig>>
+lqc::importGenerationConfig(ModuleOp module, StringRef directory,
+                            int64_t vocabulary) {
   SmallString<128> path(directory);
   llvm::sys::path::append(path, "generation_config.json");
   if (!llvm::sys::fs::exists(path))
-    return llvm::Error::success();
+    return std::nullopt;
   llvm::Expected<MappedFile> file = MappedFile::open(path);
   if (!file)
     return file.takeError();
   llvm::Expected<GenerationConfig> generation =
-      parseGenerationConfig(file->text(), path, config.vocabulary);
+      parseGenerationConfig(file->text(), path, vocabulary);
   if (!generation)
     return generation.takeError();
-  if (generation->bosToken)
-    config.bosToken = generation->bosToken;
-  if (generation->eosTokens)
-    config.eosTokens = *generation->eosTokens;
   if (!generation->ignored.empty())
     mlir::emitWarning(module.getLoc())
         << path
@@ -206,6 +200,20 @@ static llvm::Error addGeneration(ModuleOp module, StringRef directory,
            b.getNamedAttr("top_k", b.getI64IntegerAttr(defaults.topK)),
            b.getNamedAttr("max_new_tokens",
                           b.getI64IntegerAttr(defaults.count))}));
+  return std::move(*generation);
+}
+
+/// Special tokens of generation_config.json come before those of config.json.
+static llvm::Error addGeneration(ModuleOp module, StringRef directory,
+                                 ModelConfig &config) {
+  llvm::Expected<std::optional<GenerationConfig>> generation =
+      importGenerationConfig(module, directory, config.vocabulary);
+  if (!generation || !*generation)
+    return generation.takeError();
+  if ((*generation)->bosToken)
+    config.bosToken = (*generation)->bosToken;
+  if ((*generation)->eosTokens)
+    config.eosTokens = *(*generation)->eosTokens;
   return llvm::Error::success();
 }
 
@@ -234,7 +242,7 @@ lqc::importSafetensors(MLIRContext *context, StringRef directory,
   if (!config)
     return config.takeError();
   llvm::Expected<int64_t> contextLength =
-      chooseContext(*config, configPath, options);
+      chooseContextLength(config->maxPositions, configPath, options.context);
   if (!contextLength)
     return contextLength.takeError();
   llvm::Expected<Checkpoint> checkpoint = Checkpoint::open(directory);

@@ -4,19 +4,24 @@ Needs PyPI's torch, transformers, onnx and onnxscript, and is only run by hand:
 
     python3 -m venv venv && venv/bin/pip install torch transformers onnx onnxscript
     venv/bin/python tools/dev/golden/onnx_models.py                  # test/golden/onnx
+    venv/bin/python tools/dev/golden/onnx_models.py --text           # test/golden/onnx/encoder
     venv/bin/python tools/dev/golden/onnx_models.py --encoder DIR -o encoder.onnx
 
 Without arguments it writes test/golden/onnx: the decoder of test/golden/tiny-biases with
 past keys and values, by both exporters, and a tiny random encoder of the BERT kind with one
-batch of inputs and its outputs. With --encoder DIR it exports a checkpoint of that kind.
+batch of inputs and its outputs; in onnx/encoder what lies beside such an encoder (a
+tokenizer, configuration, the files of sentence-transformers), lines of text and their
+embeddings. --text writes that folder alone. With --encoder DIR it exports a checkpoint of that kind.
 What an exporter says of itself (source lines, names of Python objects) is left out.
 """
 
 import argparse
+import json
 import pathlib
 
 import numpy
 import onnx
+import tokenizers
 import torch
 import transformers
 from transformers.cache_utils import DynamicCache
@@ -142,6 +147,75 @@ def tiny_encoder():
     return model
 
 
+def tiny_tokenizer():
+    """Letters and a few words: the 60 tokens of the tiny encoder."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *("##" + c for c in letters)]
+    words += ["the", "and", "##ing", "."]
+    tokenizer = tokenizers.Tokenizer(
+        tokenizers.models.WordPiece({w: i for i, w in enumerate(words)}, unk_token="[UNK]")
+    )
+    tokenizer.normalizer = tokenizers.normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    tokenizer.decoder = tokenizers.decoders.WordPiece()
+    tokenizer.add_special_tokens(words[:4])
+    return tokenizer
+
+
+# Cases, accents, what is unknown, nothing at all, and more than fits.
+SENTENCES = [
+    "The king and the sea.", "singing", "", "A much longer sentence and the rest of it.",
+    "\u00c9t\u00e9 is summer, \u4e2d\u6587 is not", "  spaces \t around  ", "[CLS] in a text", "42", "the",
+]  # fmt: skip
+LONGEST = 24
+
+
+def embed(model, tokenizer, text, pooling):
+    """As sentence-transformers does it: a row of one text."""
+    ids = torch.tensor([tokenizer.encode(text).ids])
+    with torch.no_grad():
+        rows = Encoder(model).eval()(ids, torch.ones_like(ids), torch.zeros_like(ids))[0]
+    if pooling == "cls":
+        return rows[0].numpy()
+    return torch.nn.functional.normalize(rows.mean(0), dim=0).numpy()
+
+
+def write_text(model):
+    folder = GOLDEN / "onnx" / "encoder"
+    (folder / "1_Pooling").mkdir(parents=True, exist_ok=True)
+    tokenizer = tiny_tokenizer()
+    tables = json.dumps(json.loads(tokenizer.to_str()), separators=(",", ":"))
+    (folder / "tokenizer.json").write_text(tables + "\n")
+    prefix = "sentence_transformers.models."
+    files = {
+        "config.json": {
+            "model_type": "bert", "vocab_size": model.config.vocab_size,
+            "max_position_embeddings": model.config.max_position_embeddings, "pad_token_id": 0,
+        },
+        "modules.json": [
+            {"idx": 0, "name": "0", "path": "", "type": prefix + "Transformer"},
+            {"idx": 1, "name": "1", "path": "1_Pooling", "type": prefix + "Pooling"},
+            {"idx": 2, "name": "2", "path": "2_Normalize", "type": prefix + "Normalize"},
+        ],
+        "sentence_bert_config.json": {"max_seq_length": LONGEST, "do_lower_case": False},
+        "1_Pooling/config.json": {
+            "word_embedding_dimension": model.config.hidden_size,
+            "pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True,
+            "pooling_mode_max_tokens": False, "pooling_mode_mean_sqrt_len_tokens": False,
+        },
+    }  # fmt: skip
+    for name, content in files.items():
+        (folder / name).write_text(json.dumps(content, indent=1) + "\n")
+    (folder / "sentences.txt").write_text("\n".join(SENTENCES) + "\n", encoding="utf-8")
+    tokenizer.enable_truncation(LONGEST)
+    for pooling in ("mean", "cls"):
+        rows = [embed(model, tokenizer, text, pooling) for text in SENTENCES]
+        numpy.save(folder / f"{pooling}.npy", numpy.stack(rows))
+
+
 def write_golden():
     folder = GOLDEN / "onnx"
     folder.mkdir(exist_ok=True)
@@ -159,16 +233,20 @@ def write_golden():
         output = Encoder(encoder).eval()(*inputs)
     for name, value in [*zip(names, inputs), ("last_hidden_state", output)]:
         numpy.save(folder / f"{name}.npy", value.numpy())
+    write_text(encoder)
 
 
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--text", action="store_true", help="only test/golden/onnx/encoder")
     parser.add_argument("--encoder", help="a checkpoint of the BERT kind")
     parser.add_argument("--exporter", choices=OPSET, default="dynamo")
     parser.add_argument("-o", "--output")
     options = parser.parse_args()
+    if options.text:
+        return write_text(tiny_encoder())
     if not options.encoder:
         return write_golden()
     model = transformers.AutoModel.from_pretrained(options.encoder, dtype=torch.float32)

@@ -13,6 +13,8 @@
 #include "mlir/IR/OwningOpRef.h"
 #include "llvm/Support/Error.h"
 
+#include <optional>
+
 namespace lqc {
 
 /// Turns the ONNX model at `path` into a graph module: the attribute
@@ -21,12 +23,16 @@ namespace lqc {
 /// `lqc.weight` for each initializer of more than 1 KiB that is used. No weight
 /// is read. Paths in `#lqc.file` are relative to the model's folder.
 ///
-/// Shapes that the model computes from the sizes of its inputs are folded.
+/// Shapes that the model computes from the sizes of its inputs are folded. What
+/// the files beside the model say of its tokens is kept too (TextFiles.h);
+/// `positions`: of the cache, if the user chose them.
 /// Errors are one line: "PATH: node 'NAME' (OP): rule, got: value".
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
-importOnnx(mlir::MLIRContext *context, llvm::StringRef path);
+importOnnx(mlir::MLIRContext *context, llvm::StringRef path,
+           std::optional<int64_t> positions = std::nullopt);
 
-/// The same of a model in memory; `path` says where its external data are.
+/// The same of a model in memory, without the files beside it; `path` says
+/// where its external data are.
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
 importOnnx(mlir::MLIRContext *context, llvm::ArrayRef<char> bytes,
            llvm::StringRef path);

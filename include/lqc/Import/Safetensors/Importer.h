@@ -8,6 +8,8 @@
 #ifndef LQC_IMPORT_SAFETENSORS_IMPORTER_H
 #define LQC_IMPORT_SAFETENSORS_IMPORTER_H
 
+#include "lqc/Import/Safetensors/GenerationConfig.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -33,6 +35,20 @@ struct ImportOptions {
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
 importSafetensors(mlir::MLIRContext *context, llvm::StringRef directory,
                   const ImportOptions &options = {});
+
+/// Reads the directory's generation_config.json, if there is one: its defaults
+/// become `lqc.generation`, and keys that are not done are named in a warning.
+/// Tokens must be below `vocabulary`.
+llvm::Expected<std::optional<GenerationConfig>>
+importGenerationConfig(mlir::ModuleOp module, llvm::StringRef directory,
+                       int64_t vocabulary);
+
+/// Positions of the cache: `context` if the user chose it, which must be 1 to
+/// `maxPositions`, else these, at most 4096. `configPath`: what says
+/// max_position_embeddings, for the message.
+llvm::Expected<int64_t> chooseContextLength(int64_t maxPositions,
+                                            llvm::StringRef configPath,
+                                            std::optional<int64_t> context);
 
 } // namespace lqc
 
