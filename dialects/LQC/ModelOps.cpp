@@ -145,6 +145,46 @@ LogicalResult SplitColumnsOp::verify() {
                      rowsOf(getKept()), rowsOf(getInput()));
 }
 
+int64_t PatchesOp::getPlaces(unsigned d) {
+  int64_t size = cast<RankedTensorType>(getInput().getType()).getDimSize(d + 1);
+  if (ShapedType::isDynamic(size))
+    return size;
+  int64_t room = size - 1 - (getKernel()[d] - 1) * getDilations()[d];
+  return room < 0 ? 0 : room / getStrides()[d] + 1;
+}
+
+LogicalResult PatchesOp::verify() {
+  RankedTensorType input = cast<RankedTensorType>(getInput().getType());
+  RankedTensorType result = cast<RankedTensorType>(getType());
+  int64_t positions = input.getRank() - 2;
+  // C1
+  for (ArrayRef<int64_t> numbers : {getKernel(), getStrides(), getDilations()})
+    if (positions < 1 || int64_t(numbers.size()) != positions ||
+        llvm::any_of(numbers, [](int64_t n) { return n < 1; }))
+      return emitOpError("must have a positive number for each position, got: ")
+             << DenseI64ArrayAttr::get(getContext(), numbers) << " for "
+             << input;
+  // C2
+  int64_t columns = input.getShape().back();
+  for (int64_t size : getKernel())
+    columns *= size;
+  if (input.isDynamicDim(positions + 1) || result.getRank() != 2 ||
+      result.getDimSize(1) != columns ||
+      result.getElementType() != input.getElementType())
+    return emitOpError("result must have the input's elements and a column for "
+                       "each channel of each place of the kernel, got: ")
+           << result;
+  // C3
+  int64_t rows = input.getDimSize(0);
+  for (int64_t d = 0; d < positions && !ShapedType::isDynamic(rows); ++d)
+    rows = ShapedType::isDynamic(getPlaces(d)) ? ShapedType::kDynamic
+                                               : rows * getPlaces(d);
+  if (!ShapedType::isDynamic(rows) && !result.isDynamicDim(0))
+    return verifyEqual(*this, "result must have a row for each place",
+                       result.getDimSize(0), rows);
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Normalization, rotary embedding
 //===----------------------------------------------------------------------===//

@@ -93,6 +93,38 @@ def LQC_SplitColumnsOp : LQC_TensorOp<"split_columns", [
   let hasVerifier = 1;
 }
 
+def LQC_PatchesOp : LQC_TensorOp<"patches"> {
+  let summary = "what a convolution's window sees, place by place";
+  let description = [{
+    The input is a batch of images, sequences or volumes with their channels last.
+    Each place of the window becomes a row: the elements under the window, channels
+    innermost. A convolution is a linear of these rows:
+
+    `result[(b, p), (k, c)] = input[b, p * strides + k * dilations, c]`
+
+    There is no padding: an input that needs some is padded before.
+
+    ```mlir
+    %rows = lqc.patches %x {kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<?x34x34x16xf32>) -> tensor<?x144xf32>
+    ```
+
+    **Constraints**
+    * C1: kernel, strides and dilations have a positive number for each position
+    * C2: the result has the input's element type and a column for each channel of
+      each place of the kernel
+    * C3: the result has a row for each place of the window in each of the batch
+  }];
+  let arguments = (ins AnyRankedTensor:$input, DenseI64ArrayAttr:$kernel,
+                       DenseI64ArrayAttr:$strides,
+                       DenseI64ArrayAttr:$dilations);
+  let results = (outs AnyRankedTensor:$result);
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Places of the window along position `d`; dynamic if the input's size is.
+    int64_t getPlaces(unsigned d);
+  }];
+}
+
 def LQC_RmsNormOp : LQC_TensorOp<"rms_norm", [
     TypesMatchWith<"result has the input's type", "input", "result", "$_self">]> {
   let summary = "root-mean-square normalization of rows";

@@ -36,6 +36,7 @@ const OpTable &lqc::opTable() {
     OpTable table;
     addWeightOps(table);
     addModelOps(table);
+    addPatchesOp(table);
     addStepOps(table);
     addUpstreamArithOps(table);
     addUpstreamTensorOps(table);

@@ -77,6 +77,7 @@ void addOp(OpTable &table, llvm::Error (*function)(Op, Frame &)) {
 
 void addWeightOps(OpTable &table);
 void addModelOps(OpTable &table);
+void addPatchesOp(OpTable &table);
 void addStepOps(OpTable &table);
 void addUpstreamArithOps(OpTable &table);
 void addUpstreamTensorOps(OpTable &table);

@@ -9,6 +9,7 @@
 #include "passes/Schedule/KernelTable.h"
 #include "passes/Schedule/Passes.h"
 
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
@@ -47,16 +48,21 @@ static bool hasKernel(Operation *op) {
   return isa<RmsNormOp, LayerNormOp>(op) && isRows(op->getOperand(0));
 }
 
+static RankedTensorType withDynamicRows(Type type) {
+  RankedTensorType tensor = cast<RankedTensorType>(type);
+  SmallVector<int64_t> shape(tensor.getShape());
+  shape[0] = ShapedType::kDynamic;
+  return RankedTensorType::get(shape, tensor.getElementType(),
+                               tensor.getEncoding());
+}
+
 /// The tensor with any number of rows: one kernel serves all of them. A single
 /// row has kernels of its own.
 static Type withAnyRows(Type type) {
   RankedTensorType tensor = dyn_cast<RankedTensorType>(type);
   if (!tensor || packedOf(tensor) || tensor.getDimSize(0) == 1)
     return type;
-  SmallVector<int64_t> shape(tensor.getShape());
-  shape[0] = ShapedType::kDynamic;
-  return RankedTensorType::get(shape, tensor.getElementType(),
-                               tensor.getEncoding());
+  return withDynamicRows(tensor);
 }
 
 /// Whether the operand has a row for each row of the result.
@@ -79,27 +85,88 @@ static Value destinationFor(OpBuilder &builder, Location loc, Type type,
       builder, loc, {rows, builder.getIndexAttr(columns)}, element);
 }
 
-/// `codes`: of quantized activations, their bytes. They are read by operations
-/// that still want to know their type.
-static LogicalResult dispatch(Operation *op, KernelTable &kernels,
-                              llvm::DenseMap<Value, Value> &codes) {
-  OpBuilder builder(op);
-  Location loc = op->getLoc();
+namespace {
+/// Replaces operations by dispatches.
+class Dispatcher {
+public:
+  Dispatcher(func::FuncOp main, SymbolTable &symbols)
+      : kernels(main, symbols) {}
+
+  LogicalResult dispatch(Operation *op);
+
+private:
+  KernelOp kernelFor(Operation *op, PatchesOp patches);
+  SmallVector<Value> operandsOf(Operation *op, PatchesOp patches);
+
+  KernelTable kernels;
+  /// Of quantized activations, their bytes. They are read by operations that
+  /// still want to know their type.
+  llvm::DenseMap<Value, Value> codes;
+};
+} // namespace
+
+/// The patches that a linear multiplies, if its kernel can find them in the
+/// image itself: everything but the size of the batch is known.
+static PatchesOp fusedPatches(Operation *op) {
+  LinearOp linear = dyn_cast<LinearOp>(op);
+  PatchesOp patches =
+      linear ? linear.getInput().getDefiningOp<PatchesOp>() : PatchesOp();
+  if (!patches || schemeOf(linear.getWeight().getType()) ||
+      patches.getKernel().size() > 2)
+    return {};
+  RankedTensorType image = cast<RankedTensorType>(patches.getInput().getType());
+  bool isKnown =
+      llvm::none_of(image.getShape().drop_front(), ShapedType::isDynamic);
+  return isKnown ? patches : PatchesOp();
+}
+
+/// Rows of a dispatch whose first operand is `first`.
+static OpFoldResult rowsOf(Value first, PatchesOp patches, OpBuilder &builder) {
+  OpFoldResult count = tensor::getMixedSize(builder, first.getLoc(), first, 0);
+  if (!patches)
+    return count;
+  int64_t places = 1;
+  for (unsigned d = 0; d < patches.getKernel().size(); ++d)
+    places *= patches.getPlaces(d);
+  return affine::makeComposedFoldedAffineApply(
+      builder, first.getLoc(), builder.getAffineSymbolExpr(0) * places, count);
+}
+
+KernelOp Dispatcher::kernelFor(Operation *op, PatchesOp patches) {
   SmallVector<Type> inputs, results;
   for (OpOperand &operand : op->getOpOperands())
     inputs.push_back(hasRows(operand) ? withAnyRows(operand.get().getType())
                                       : operand.get().getType());
   for (Type type : op->getResultTypes())
     results.push_back(withAnyRows(type));
-  KernelOp kernel = kernels.get(op, inputs, results);
-  if (!kernel)
-    return op->emitOpError("has no kernel: the CPU cannot run it");
+  if (!patches)
+    return kernels.get(op, inputs, results);
+  // One image of a batch has many rows.
+  inputs[0] = withDynamicRows(patches.getInput().getType());
+  return kernels.getConvolution(patches, cast<LinearOp>(op), inputs,
+                                withDynamicRows(op->getResultTypes()[0]));
+}
+
+SmallVector<Value> Dispatcher::operandsOf(Operation *op, PatchesOp patches) {
   SmallVector<Value> operands;
   for (Value operand : op->getOperands()) {
     Value bytes = codes.lookup(operand);
     operands.push_back(bytes ? bytes : operand);
   }
-  OpFoldResult rows = tensor::getMixedSize(builder, loc, operands.front(), 0);
+  if (patches)
+    operands[0] = patches.getInput();
+  return operands;
+}
+
+LogicalResult Dispatcher::dispatch(Operation *op) {
+  OpBuilder builder(op);
+  Location loc = op->getLoc();
+  PatchesOp patches = fusedPatches(op);
+  KernelOp kernel = kernelFor(op, patches);
+  if (!kernel)
+    return op->emitOpError("has no kernel: the CPU cannot run it");
+  SmallVector<Value> operands = operandsOf(op, patches);
+  OpFoldResult rows = rowsOf(operands.front(), patches, builder);
   SmallVector<Type> types;
   for (Type type : op->getResultTypes()) {
     operands.push_back(destinationFor(builder, loc, type, rows));
@@ -127,16 +194,15 @@ void DispatchModelOpsPass::runOnOperation() {
   if (!isGraph(module) || !main)
     return;
   SymbolTable symbols(module);
-  KernelTable kernels(main, symbols);
+  Dispatcher dispatcher(main, symbols);
   SmallVector<Operation *> work;
   for (func::FuncOp function : module.getOps<func::FuncOp>())
     function.walk([&](Operation *op) {
       if (hasKernel(op))
         work.push_back(op);
     });
-  llvm::DenseMap<Value, Value> codes;
   for (Operation *op : work)
-    if (failed(dispatch(op, kernels, codes)))
+    if (failed(dispatcher.dispatch(op)))
       return signalPassFailure();
   for (Operation *op : llvm::reverse(work)) {
     if (op->use_empty()) {

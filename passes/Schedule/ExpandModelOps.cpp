@@ -12,6 +12,7 @@
 
 #include "passes/Schedule/ExpandModelOps.h"
 
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -184,6 +185,48 @@ static Value expandEmbedding(RewriterBase &rewriter, EmbeddingOp op) {
       });
 }
 
+/// A generic over batch, places, places within the kernel and channels, whose
+/// leading and trailing dimensions are then counted as one.
+static Value expandPatches(RewriterBase &rewriter, PatchesOp op) {
+  ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+  unsigned positions = op.getKernel().size(), rank = 2 + 2 * positions;
+  SmallVector<OpFoldResult> sizes =
+      tensor::getMixedSizes(b, b.getLoc(), op.getInput());
+  SmallVector<OpFoldResult> all = {sizes[0]};
+  SmallVector<AffineExpr> from = {b.getAffineDimExpr(0)};
+  AffineExpr size = b.getAffineSymbolExpr(0);
+  for (unsigned d = 0; d < positions; ++d) {
+    int64_t stride = op.getStrides()[d], step = op.getDilations()[d];
+    int64_t reach = (op.getKernel()[d] - 1) * step;
+    all.push_back(affine::makeComposedFoldedAffineApply(
+        b, b.getLoc(), (size - 1 - reach).floorDiv(stride) + 1, sizes[d + 1]));
+    from.push_back(b.getAffineDimExpr(1 + d) * stride +
+                   b.getAffineDimExpr(1 + positions + d) * step);
+  }
+  for (int64_t places : op.getKernel())
+    all.push_back(b.getIndexAttr(places));
+  all.push_back(sizes.back());
+  from.push_back(b.getAffineDimExpr(rank - 1));
+  Value empty = tensor::EmptyOp::create(
+      b, all, getElementTypeOrSelf(op.getInput().getType()));
+  AffineMap maps[] = {AffineMap::get(rank, 0, from, b.getContext()),
+                      b.getMultiDimIdentityMap(rank)};
+  SmallVector<utils::IteratorType> iterators(rank,
+                                             utils::IteratorType::parallel);
+  Value places = linalg::GenericOp::create(
+                     b, empty.getType(), op.getInput(), empty, maps, iterators,
+                     [](OpBuilder &builder, Location loc, ValueRange elements) {
+                       linalg::YieldOp::create(builder, loc, elements[0]);
+                     })
+                     .getResult(0);
+  ReassociationIndices rows =
+      llvm::to_vector<2>(llvm::seq<int64_t>(1 + positions));
+  ReassociationIndices columns =
+      llvm::to_vector<2>(llvm::seq<int64_t>(1 + positions, rank));
+  return tensor::CollapseShapeOp::create(
+      b, places, ArrayRef<ReassociationIndices>{rows, columns});
+}
+
 /// f(g), for the functions that lqc.gated_activation knows.
 static Value activate(ImplicitLocOpBuilder &b, ActivationKind kind, Value g) {
   auto number = [&](double value) -> Value {
@@ -217,8 +260,8 @@ static Value expandGate(RewriterBase &rewriter, GatedActivationOp op) {
 }
 
 bool lqc::isFloatModelOp(Operation *op) {
-  return isa<EmbeddingOp, GatedActivationOp, LinearOp, RmsNormOp, LayerNormOp>(
-             op) &&
+  return isa<EmbeddingOp, GatedActivationOp, LinearOp, RmsNormOp, LayerNormOp,
+             PatchesOp>(op) &&
          llvm::none_of(op->getOperandTypes(), [](Type type) {
            RankedTensorType tensor = dyn_cast<RankedTensorType>(type);
            return tensor && tensor.getEncoding();
@@ -232,6 +275,8 @@ void lqc::expandModelOp(RewriterBase &rewriter, Operation *op) {
     result = expandLinear(rewriter, linear);
   else if (EmbeddingOp lookup = dyn_cast<EmbeddingOp>(op))
     result = expandEmbedding(rewriter, lookup);
+  else if (PatchesOp patches = dyn_cast<PatchesOp>(op))
+    result = expandPatches(rewriter, patches);
   else if (GatedActivationOp gate = dyn_cast<GatedActivationOp>(op))
     result = expandGate(rewriter, gate);
   else if (RmsNormOp norm = dyn_cast<RmsNormOp>(op))

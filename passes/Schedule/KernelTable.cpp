@@ -9,18 +9,13 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/IRMapping.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace lqc;
 
-namespace {
-/// How a kernel's work is cut: `units` for each `rows` rows, or in all.
-struct Units {
-  int64_t units = 1;
-  std::optional<int64_t> rows = 1;
-};
-} // namespace
+using Units = KernelTable::KernelUnits;
 
 /// Rows of a graph's linear that share one pass over a block of weights: their
 /// activations stay in the cache meanwhile.
@@ -57,11 +52,11 @@ static std::optional<Units> unitsOf(OperationName name, ArrayRef<Type> inputs) {
 }
 
 /// "linear_64x256_768x256_int4_g64": the operation and its matrices.
-static std::string nameFor(OperationName name, ArrayRef<Type> inputs,
+static std::string nameFor(StringRef name, ArrayRef<Type> inputs,
                            ArrayRef<Type> results) {
   std::string text;
   llvm::raw_string_ostream os(text);
-  os << name.stripDialect();
+  os << name;
   auto addShape = [&](Type type) {
     RankedTensorType tensor = dyn_cast<RankedTensorType>(type);
     if (!tensor || tensor.getRank() != 2)
@@ -76,9 +71,9 @@ static std::string nameFor(OperationName name, ArrayRef<Type> inputs,
       os << '_' << tensor.getElementType();
   };
   llvm::for_each(inputs, addShape);
-  if (name.getStringRef() == QuantizeOp::getOperationName())
+  if (name == QuantizeOp::getOperationName().drop_front(4))
     llvm::for_each(results, addShape);
-  if (name.getStringRef() == SplitColumnsOp::getOperationName())
+  if (name == SplitColumnsOp::getOperationName().drop_front(4))
     addShape(results.back());
   std::replace(text.begin(), text.end(), '-', '_');
   return text;
@@ -102,6 +97,31 @@ KernelOp KernelTable::get(StringRef mnemonic, ArrayRef<Type> inputs,
                 results, DictionaryAttr::get(context, attributes), loc);
 }
 
+KernelOp KernelTable::getConvolution(PatchesOp patches, LinearOp linear,
+                                     ArrayRef<Type> inputs, Type result) {
+  Units units = *unitsOf(linear->getName(), inputs);
+  units.rows = kPanelRows;
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << patches->getAttrDictionary();
+  return create(
+      "convolution" + text, units, "convolution", inputs, result,
+      linear.getLoc(), [&](OpBuilder &builder, ValueRange arguments) {
+        IRMapping mapping;
+        mapping.map(patches.getInput(), arguments[0]);
+        mapping.map(linear.getWeight(), arguments[1]);
+        if (linear.getBias())
+          mapping.map(linear.getBias(), arguments[2]);
+        Operation *rows = builder.clone(*patches, mapping);
+        RankedTensorType type = patches.getType();
+        rows->getResult(0).setType(RankedTensorType::get(
+            {ShapedType::kDynamic, type.getDimSize(1)}, type.getElementType()));
+        Operation *product = builder.clone(*linear, mapping);
+        product->getResult(0).setType(result);
+        return product->getResults();
+      });
+}
+
 KernelOp KernelTable::create(OperationName name, ArrayRef<Type> inputs,
                              ArrayRef<Type> results, DictionaryAttr attributes,
                              Location loc) {
@@ -111,6 +131,19 @@ KernelOp KernelTable::create(OperationName name, ArrayRef<Type> inputs,
   std::string key;
   llvm::raw_string_ostream os(key);
   os << name << attributes;
+  return create(key, *units, name.stripDialect(), inputs, results, loc,
+                [&](OpBuilder &builder, ValueRange arguments) {
+                  OperationState state(loc, name, arguments, results,
+                                       attributes.getValue());
+                  return builder.create(state)->getResults();
+                });
+}
+
+KernelOp KernelTable::create(
+    std::string key, const KernelUnits &units, StringRef name,
+    ArrayRef<Type> inputs, ArrayRef<Type> results, Location loc,
+    function_ref<ValueRange(OpBuilder &, ValueRange)> buildBody) {
+  llvm::raw_string_ostream os(key);
   // Results too: one input is rounded to several schemes.
   for (Type type : llvm::concat<const Type>(inputs, results))
     os << ',' << type;
@@ -120,19 +153,16 @@ KernelOp KernelTable::create(OperationName name, ArrayRef<Type> inputs,
 
   OpBuilder builder(forward);
   kernel = KernelOp::create(
-      builder, loc, nameFor(name, inputs, results), results.size(),
-      units->units,
-      units->rows ? builder.getI64IntegerAttr(*units->rows) : IntegerAttr());
+      builder, loc, nameFor(name, inputs, results), results.size(), units.units,
+      units.rows ? builder.getI64IntegerAttr(*units.rows) : IntegerAttr());
   symbols.insert(kernel); // makes the name unique
   Block &block = kernel.getBody().emplaceBlock();
   for (Type type : inputs)
     block.addArgument(type, loc);
   builder.setInsertionPointToEnd(&block);
-  OperationState state(loc, name, block.getArguments(), results,
-                       attributes.getValue());
-  Operation *op = builder.create(state);
+  ValueRange yielded = buildBody(builder, block.getArguments());
   for (Type type : results)
     block.addArgument(type, loc);
-  YieldOp::create(builder, loc, op->getResults());
+  YieldOp::create(builder, loc, yielded);
   return kernel;
 }

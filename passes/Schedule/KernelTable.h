@@ -34,10 +34,28 @@ public:
                llvm::ArrayRef<mlir::NamedAttribute> attributes,
                mlir::Location loc);
 
+  /// The kernel of a linear of patches, which are not written down. `inputs`:
+  /// of the image, the packed weight and the bias if there is one.
+  KernelOp getConvolution(PatchesOp patches, LinearOp linear,
+                          llvm::ArrayRef<mlir::Type> inputs, mlir::Type result);
+
+  /// How a kernel's work is cut: `units` for each `rows` rows, or in all.
+  struct KernelUnits {
+    int64_t units = 1;
+    std::optional<int64_t> rows = 1;
+  };
+
 private:
   KernelOp create(mlir::OperationName name, llvm::ArrayRef<mlir::Type> inputs,
                   llvm::ArrayRef<mlir::Type> results,
                   mlir::DictionaryAttr attributes, mlir::Location loc);
+  /// The kernel for `key` and these types; `buildBody` writes what it yields.
+  KernelOp create(
+      std::string key, const KernelUnits &units, llvm::StringRef name,
+      llvm::ArrayRef<mlir::Type> inputs, llvm::ArrayRef<mlir::Type> results,
+      mlir::Location loc,
+      llvm::function_ref<mlir::ValueRange(mlir::OpBuilder &, mlir::ValueRange)>
+          buildBody);
 
   mlir::func::FuncOp forward;
   mlir::SymbolTable &symbols;

@@ -73,8 +73,9 @@ def DispatchModelOpsPass : Pass<"lqc-dispatch-model-ops", "::mlir::ModuleOp"> {
   let description = [{
     Linears of packed weights, norms, embeddings of packed tables and the
     quantization of activations become dispatches of kernels that take any number
-    of rows; equal operations share one. What else a graph consists of becomes
-    loops later. A module without `lqc.graph` stays as it is.
+    of rows; equal operations share one. A linear of `lqc.patches` reads them from
+    the image itself if only its batch is dynamic. What else a graph consists of
+    becomes loops later. A module without `lqc.graph` stays as it is.
 
     Before:
     ```mlir
@@ -88,8 +89,8 @@ def DispatchModelOpsPass : Pass<"lqc-dispatch-model-ops", "::mlir::ModuleOp"> {
     ```
   }];
   let dependentDialects = [
-    "::lqc::LQCDialect", "::mlir::arith::ArithDialect",
-    "::mlir::tensor::TensorDialect"
+    "::lqc::LQCDialect", "::mlir::affine::AffineDialect",
+    "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"
   ];
 }
 

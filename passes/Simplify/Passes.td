@@ -51,6 +51,8 @@ def RaisePass : Pass<"lqc-raise", "::mlir::ModuleOp"> {
 
     * `linalg.matmul` with a weight, and the sum with a bias: `lqc.linear`;
       columns of a linear, if nothing reads all of them: linears of their own
+    * convolutions with a weight: `lqc.patches` and `lqc.linear`, with channels
+      last; the transposes around them move down until two meet
     * means, differences, roots and products of rows: `lqc.rms_norm`,
       `lqc.layer_norm`
     * rows that are looked up in a weight: `lqc.embedding`

@@ -29,6 +29,7 @@ struct RaisePass : public lqc::impl::RaisePassBase<RaisePass> {
     RaisedWeights weights(symbols);
     RewritePatternSet patterns(&getContext());
     addLinearPatterns(patterns, weights);
+    addConvolutionPatterns(patterns, weights);
     addNormPatterns(patterns, weights);
     addEmbeddingPatterns(patterns, weights);
     addGatePatterns(patterns);

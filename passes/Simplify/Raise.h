@@ -39,6 +39,9 @@ public:
   mlir::Value get(mlir::Value value, mlir::OpBuilder &builder);
   /// The same of the transpose of a matrix.
   mlir::Value getTransposed(mlir::Value value, mlir::OpBuilder &builder);
+  /// The same of the weight of a convolution (outputs, channels, kernel…), as
+  /// the matrix (outputs, kernel and channels) that multiplies lqc.patches.
+  mlir::Value getChannelsLast(mlir::Value value, mlir::OpBuilder &builder);
   /// Rows (or elements) [first, first + count) of a weight that is read.
   mlir::Value getRows(mlir::Value value, int64_t first, int64_t count,
                       mlir::OpBuilder &builder);
@@ -46,12 +49,13 @@ public:
 private:
   WeightOp ofConstant(mlir::DenseElementsAttr numbers, mlir::Location loc);
   WeightOp transposed(WeightOp weight);
+  WeightOp channelsLast(WeightOp weight);
   WeightOp rowsOf(WeightOp weight, int64_t first, int64_t count);
   WeightOp find(mlir::Value value);
 
   mlir::SymbolTable &symbols;
   llvm::DenseMap<mlir::Attribute, WeightOp> constants;
-  llvm::DenseMap<mlir::Operation *, WeightOp> transposes;
+  llvm::DenseMap<mlir::Operation *, WeightOp> transposes, matrices;
   llvm::DenseMap<std::tuple<mlir::Operation *, int64_t, int64_t>, WeightOp>
       rows;
 };
@@ -78,6 +82,9 @@ void addLinearPatterns(mlir::RewritePatternSet &patterns,
                        RaisedWeights &weights);
 /// RMS and layer normalization of the last dimension.
 void addNormPatterns(mlir::RewritePatternSet &patterns, RaisedWeights &weights);
+/// Convolutions with weights become lqc.patches and lqc.linear.
+void addConvolutionPatterns(mlir::RewritePatternSet &patterns,
+                            RaisedWeights &weights);
 /// Rows that are looked up in a weight.
 void addEmbeddingPatterns(mlir::RewritePatternSet &patterns,
                           RaisedWeights &weights);

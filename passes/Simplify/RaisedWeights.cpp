@@ -43,57 +43,86 @@ static bool isWeightElement(Type type) {
   return type.isF32() || type.isF16() || type.isBF16();
 }
 
-/// "w.transposed" beside "w"; the symbol table makes it unique.
-WeightOp RaisedWeights::transposed(WeightOp weight) {
-  WeightOp &result = transposes[weight];
-  if (result)
-    return result;
-  RankedTensorType type = weight.getTensorType();
-  RankedTensorType turned =
-      RankedTensorType::get({type.getDimSize(1), type.getDimSize(0)},
-                            type.getElementType(), type.getEncoding());
+/// A weight right behind `weight`, "w.<suffix>", of what `build` makes of it;
+/// the symbol table makes the name unique.
+static WeightOp derive(WeightOp weight, StringRef suffix, SymbolTable &symbols,
+                       function_ref<Value(OpBuilder &, Value)> build) {
   OpBuilder builder(weight.getContext());
   Location loc = weight.getLoc();
-  result = WeightOp::create(
-      builder, loc, (weight.getSymName() + ".transposed").str(), turned, {});
+  std::string name = (weight.getSymName() + "." + suffix).str();
+  WeightOp result = WeightOp::create(builder, loc, name, weight.getType(), {});
   symbols.insert(result, std::next(Block::iterator(weight)));
   builder.createBlock(&result.getInitializer());
-  Value read = GetWeightOp::create(builder, loc, type, weight.getSymName());
-  Value empty = tensor::EmptyOp::create(builder, loc, turned.getShape(),
-                                        turned.getElementType());
-  Value value = linalg::TransposeOp::create(builder, loc, read, empty,
-                                            ArrayRef<int64_t>{1, 0})
-                    ->getResult(0);
+  Value value =
+      build(builder, GetWeightOp::create(builder, loc, weight.getType(),
+                                         weight.getSymName()));
+  result.setType(cast<RankedTensorType>(value.getType()));
   YieldOp::create(builder, loc, value);
   return result;
 }
 
-/// "w.rows_64" beside "w": those that begin with row 64.
+static Value transposeBy(OpBuilder &builder, Value value,
+                         ArrayRef<int64_t> order) {
+  RankedTensorType type = cast<RankedTensorType>(value.getType());
+  SmallVector<int64_t> shape;
+  for (int64_t dim : order)
+    shape.push_back(type.getDimSize(dim));
+  Value empty = tensor::EmptyOp::create(builder, value.getLoc(), shape,
+                                        type.getElementType());
+  return linalg::TransposeOp::create(builder, value.getLoc(), value, empty,
+                                     order)
+      ->getResult(0);
+}
+
+WeightOp RaisedWeights::transposed(WeightOp weight) {
+  WeightOp &result = transposes[weight];
+  if (!result)
+    result = derive(weight, "transposed", symbols,
+                    [](OpBuilder &builder, Value value) {
+                      return transposeBy(builder, value, {1, 0});
+                    });
+  return result;
+}
+
 WeightOp RaisedWeights::rowsOf(WeightOp weight, int64_t first, int64_t count) {
   WeightOp &result = rows[{weight, first, count}];
   if (result)
     return result;
-  RankedTensorType type = weight.getTensorType();
-  SmallVector<int64_t> shape(type.getShape());
-  shape[0] = count;
-  RankedTensorType part =
-      RankedTensorType::get(shape, type.getElementType(), type.getEncoding());
-  OpBuilder builder(weight.getContext());
-  Location loc = weight.getLoc();
-  result = WeightOp::create(
-      builder, loc, (weight.getSymName() + ".rows_" + Twine(first)).str(), part,
-      {});
-  symbols.insert(result, std::next(Block::iterator(weight)));
-  builder.createBlock(&result.getInitializer());
-  SmallVector<OpFoldResult> offsets(shape.size(), builder.getIndexAttr(0)),
-      strides(shape.size(), builder.getIndexAttr(1)), sizes;
-  offsets[0] = builder.getIndexAttr(first);
-  for (int64_t size : shape)
-    sizes.push_back(builder.getIndexAttr(size));
-  Value read = GetWeightOp::create(builder, loc, type, weight.getSymName());
-  Value value = tensor::ExtractSliceOp::create(builder, loc, part, read,
-                                               offsets, sizes, strides);
-  YieldOp::create(builder, loc, value);
+  auto extract = [&](OpBuilder &builder, Value value) -> Value {
+    RankedTensorType type = cast<RankedTensorType>(value.getType());
+    SmallVector<int64_t> shape(type.getShape());
+    shape[0] = count;
+    SmallVector<OpFoldResult> offsets(shape.size(), builder.getIndexAttr(0)),
+        strides(shape.size(), builder.getIndexAttr(1)), sizes;
+    offsets[0] = builder.getIndexAttr(first);
+    for (int64_t size : shape)
+      sizes.push_back(builder.getIndexAttr(size));
+    return tensor::ExtractSliceOp::create(
+        builder, value.getLoc(),
+        RankedTensorType::get(shape, type.getElementType(), type.getEncoding()),
+        value, offsets, sizes, strides);
+  };
+  return result =
+             derive(weight, ("rows_" + Twine(first)).str(), symbols, extract);
+}
+
+WeightOp RaisedWeights::channelsLast(WeightOp weight) {
+  WeightOp &result = matrices[weight];
+  if (result)
+    return result;
+  int64_t rank = weight.getTensorType().getRank();
+  result = derive(
+      weight, "channels_last", symbols, [&](OpBuilder &builder, Value value) {
+        SmallVector<int64_t> order = {0};
+        llvm::append_range(order, llvm::seq<int64_t>(2, rank));
+        order.push_back(1);
+        ReassociationIndices columns =
+            llvm::to_vector<2>(llvm::seq<int64_t>(1, rank));
+        return tensor::CollapseShapeOp::create(
+                   builder, value.getLoc(), transposeBy(builder, value, order),
+                   ArrayRef<ReassociationIndices>{{0}, columns})
+            .getResult();
+      });
   return result;
 }
 
@@ -140,6 +169,11 @@ Value RaisedWeights::getTransposed(Value value, OpBuilder &builder) {
     return readOf(find(turn.getInput()), builder);
   WeightOp weight = find(value);
   return weight ? readOf(transposed(weight), builder) : Value();
+}
+
+Value RaisedWeights::getChannelsLast(Value value, OpBuilder &builder) {
+  WeightOp weight = find(value);
+  return weight ? readOf(channelsLast(weight), builder) : Value();
 }
 
 Value RaisedWeights::getRows(Value value, int64_t first, int64_t count,

@@ -478,7 +478,7 @@ llvm::Expected<Tensor> GraphImporter::constant(const onnx::TensorProto &tensor,
       return makeError("must have at most {0} dimensions, got: {1}", kMaxRank,
                        stored->shape.size());
     found =
-        constants.emplace(&tensor, Constant{std::move(*stored), name.str(), {}})
+        constants.emplace(&tensor, Constant{std::move(*stored), name.str(), {}, {}})
             .first;
   }
   const StoredTensor &stored = found->second.tensor;

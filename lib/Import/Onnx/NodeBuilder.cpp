@@ -364,7 +364,7 @@ Value NodeBuilder::empty(OnnxType element, ArrayRef<Size> dims) {
   for (Size size : dims)
     if (Value value = dyn_cast<Value>(size))
       dynamic.push_back(value);
-  if (int64_t(dynamic.size()) != type.getNumDynamicDims())
+  if (dynamic.size() != size_t(type.getNumDynamicDims()))
     dynamic.clear(); // the type is that of an error
   return tensor::EmptyOp::create(builder(), loc(), type, dynamic);
 }

@@ -22,6 +22,9 @@
 // sum_c x[c] (the latter comes with the activations), then times both scales;
 // minima as before. What levels, bytes and scales are is BlockReader's affair.
 //
+// A convolution is a linear of patches that are not written down: a row of them
+// is several segments of the image, each in order.
+//
 //===----------------------------------------------------------------------===//
 
 #include "passes/Lower/CPU/BlockReader.h"
@@ -51,6 +54,20 @@ struct Range {
 
 using Values = KernelEmitter::Values;
 
+/// Where the rows of lqc.patches are in an image (batch, height, width,
+/// channels); a sequence has the height 1. Sizes in elements.
+struct Window {
+  explicit Window(PatchesOp op);
+
+  int64_t places[2];     ///< of the window, down and across
+  int64_t placeSteps[2]; ///< from one to the next
+  int64_t imageSize;
+  int64_t segments; ///< neighbours in a row of patches, and in the image
+  int64_t segmentLength;
+  int64_t across;          ///< segments beside each other
+  int64_t segmentSteps[2]; ///< from a segment to that below, to that beside
+};
+
 /// Writes the kernel of one linear.
 class LinearEmitter {
 public:
@@ -60,6 +77,8 @@ public:
 private:
   // Loops over tiles.
   Tile mainTile() const;
+  /// Whether there is never more than a row; an image has many.
+  bool hasOneRow() const { return !window && inputType.getDimSize(0) == 1; }
   void emitPanels(int64_t rows);
   void emitUnits(Value from, Value to, Range tokens);
   void emitBlocks(Value from, Value to, int64_t blocks, Range tokens);
@@ -80,6 +99,8 @@ private:
   int64_t chunksPerHalfwordSum() const;
   Values finishInteger(Values sums, Value group, ValueRange exact);
 
+  /// Where a token's activations begin, in elements.
+  Value startOf(Value token);
   Value activation(int64_t token, Value column, int64_t within);
   Value blockAddress(int64_t reg);
   int64_t registers() const { return tile.blocks * parts; }
@@ -99,11 +120,46 @@ private:
   Value input, weight, bias, out;
   VectorType f32s, i32s;
 
+  std::optional<Window> window; ///< of a convolution
+
   // The tile at work.
   Tile tile{1, 1};
   Value tileBlock, tileToken;
+  Values starts; ///< of each token
+  Value shift;   ///< of a segment: from its columns to its elements
 };
 } // namespace
+
+/// The linear of a kernel, alone or behind its patches.
+static LinearOp linearOf(KernelEmitter &e) {
+  Operation *op = e.operation();
+  return cast<LinearOp>(isa<PatchesOp>(op) ? op->getNextNode() : op);
+}
+
+Window::Window(PatchesOp op) {
+  RankedTensorType image = cast<RankedTensorType>(op.getInput().getType());
+  bool isSequence = image.getRank() == 3;
+  auto last = [&](ArrayRef<int64_t> list) { return list.back(); };
+  auto first = [&](ArrayRef<int64_t> list) {
+    return isSequence ? 1 : list.front();
+  };
+  int64_t channels = image.getShape().back();
+  int64_t width = image.getDimSize(image.getRank() - 2);
+  int64_t height = isSequence ? 1 : image.getDimSize(1);
+  int64_t rowSize = width * channels;
+  imageSize = height * rowSize;
+  places[0] = isSequence ? 1 : op.getPlaces(0);
+  places[1] = op.getPlaces(isSequence ? 0 : 1);
+  placeSteps[0] = first(op.getStrides()) * rowSize;
+  placeSteps[1] = last(op.getStrides()) * channels;
+  // Neighbours across are one segment if there is nothing between them.
+  bool isDense = last(op.getDilations()) == 1;
+  across = isDense ? 1 : last(op.getKernel());
+  segmentLength = isDense ? last(op.getKernel()) * channels : channels;
+  segments = first(op.getKernel()) * across;
+  segmentSteps[0] = first(op.getDilations()) * rowSize;
+  segmentSteps[1] = last(op.getDilations()) * channels;
+}
 
 LinearEmitter::LinearEmitter(KernelEmitter &e)
     : e(e), inputType(e.typeOf(0)), weightType(e.typeOf(1)),
@@ -117,6 +173,8 @@ LinearEmitter::LinearEmitter(KernelEmitter &e)
   blockBytes = scheme ? reader.blockBytes()
                       : packedOf(weightType).getTileRows() * columns *
                             weightType.getElementTypeBitWidth() / 8;
+  if (PatchesOp patches = dyn_cast<PatchesOp>(e.operation()))
+    window = Window(patches);
   if (inputScheme)
     row = activationRow(inputScheme.getValue(), columns);
 }
@@ -130,13 +188,13 @@ LinearEmitter::LinearEmitter(KernelEmitter &e)
 /// independent sums hide the latency of a multiply-add.
 Tile LinearEmitter::mainTile() const {
   bool wide = lanes == 16;
-  if (inputType.getDimSize(0) == 1)
+  if (hasOneRow())
     return inputScheme ? Tile{1, wide ? 4 : 2} : Tile{1, wide ? 8 : 4};
   return wide ? Tile{4, 4} : Tile{4, 1};
 }
 
 LogicalResult LinearEmitter::emit() {
-  bool hasBias = e.operation()->getNumOperands() == 3;
+  bool hasBias = bool(linearOf(e).getBias());
   input = e.argument(0);
   weight = e.argument(1);
   if (hasBias)
@@ -185,7 +243,7 @@ void LinearEmitter::emitBlocks(Value from, Value to, int64_t blocks,
                                Range tokens) {
   e.loop(from, to, blocks, [&](Value block) {
     int64_t step = mainTile().tokens;
-    if (inputType.getDimSize(0) == 1)
+    if (hasOneRow())
       return emitTile(block, tokens.first, {1, blocks});
     Value count = arith::SubIOp::create(e, tokens.last, tokens.first);
     Value whole = arith::DivSIOp::create(e, count, e.constantI64(step));
@@ -201,6 +259,9 @@ void LinearEmitter::emitTile(Value firstBlock, Value firstToken, Tile size) {
   tile = size;
   tileBlock = firstBlock;
   tileToken = firstToken;
+  starts.clear();
+  for (int64_t token = 0; token < tile.tokens; ++token)
+    starts.push_back(startOf(e.add(firstToken, token)));
   storeSums(!scheme ? sumPlain() : inputScheme ? sumInteger() : sumFloat());
 }
 
@@ -246,9 +307,26 @@ Value LinearEmitter::blockAddress(int64_t reg) {
   return e.address(weight, e.mul(e.add(tileBlock, reg / parts), blockBytes));
 }
 
+Value LinearEmitter::startOf(Value token) {
+  if (!window)
+    return e.mul(token, columns);
+  auto split = [&](Value &number, int64_t by) -> Value {
+    Value rest = e.createOrFold<arith::RemUIOp>(number, e.constantI64(by));
+    number = e.createOrFold<arith::DivUIOp>(number, e.constantI64(by));
+    return rest;
+  };
+  Value across = split(token, window->places[1]);
+  Value down = split(token, window->places[0]);
+  return e.add(e.mul(token, window->imageSize),
+               e.add(e.mul(down, window->placeSteps[0]),
+                     e.mul(across, window->placeSteps[1])));
+}
+
 /// Activation `column + within` of a token in all lanes.
 Value LinearEmitter::activation(int64_t token, Value column, int64_t within) {
-  Value index = e.add(e.mul(e.add(tileToken, token), columns), column);
+  Value index = e.add(starts[token], column);
+  if (shift)
+    index = e.add(index, shift);
   Value x = e.load(e.getF32Type(),
                    e.address(input, e.add(e.mul(index, 4), within * 4)));
   return e.broadcast(f32s, x);
@@ -281,8 +359,23 @@ Values LinearEmitter::sumPlain() {
     }
     return sums;
   };
-  return overColumns(e, e.constantI64(0), /*within=*/0, columns, /*step=*/4,
-                     sums, body);
+  auto sumFrom = [&](Value column, int64_t count, ValueRange sums) {
+    return overColumns(e, column, /*within=*/0, count, /*step=*/4, sums, body);
+  };
+  if (!window)
+    return sumFrom(e.constantI64(0), columns, sums);
+  Value segments = e.constantI64(window->segments);
+  return e.loop(e.constantI64(0), segments, 1, sums,
+                [&](Value segment, ValueRange sums) {
+                  Value across = e.constantI64(window->across);
+                  Value down = arith::DivUIOp::create(e, segment, across);
+                  Value beside = arith::RemUIOp::create(e, segment, across);
+                  Value first = e.mul(segment, window->segmentLength);
+                  Value place = e.add(e.mul(down, window->segmentSteps[0]),
+                                      e.mul(beside, window->segmentSteps[1]));
+                  shift = arith::SubIOp::create(e, place, first);
+                  return sumFrom(first, window->segmentLength, sums);
+                });
 }
 
 //===----------------------------------------------------------------------===//

@@ -27,7 +27,8 @@ static Emitter emitterFor(StringRef operation) {
       .Case(EmbeddingOp::getOperationName(), emitEmbedding)
       .Case(GatedActivationOp::getOperationName(), emitElementwise)
       .Case(LayerNormOp::getOperationName(), emitLayerNorm)
-      .Case(LinearOp::getOperationName(), emitLinear)
+      .Cases({LinearOp::getOperationName(), PatchesOp::getOperationName()},
+             emitLinear)
       .Case(QuantizeOp::getOperationName(), emitQuantize)
       .Case(RmsNormOp::getOperationName(), emitRmsNorm)
       .Case(RopeOp::getOperationName(), emitRope)
@@ -46,8 +47,10 @@ static LogicalResult lowerKernel(KernelOp kernel, TargetAttr target) {
   Block &block = kernel.getBlock();
   Operation &op = block.front();
   Emitter emit = emitterFor(op.getName().getStringRef());
-  // One operation, then the terminator.
-  if (!emit || block.getOperations().size() != 2)
+  // One operation, or a linear behind the patches that it alone reads; then
+  // the terminator.
+  size_t most = isa<PatchesOp>(op) ? 3 : 2;
+  if (!emit || block.getOperations().size() != most)
     return op.emitOpError(
         "is not a kernel that the CPU's code generator knows");
   KernelEmitter emitter(kernel, target);
@@ -68,8 +71,10 @@ void LowerKernelsPass::runOnOperation() {
   SmallVector<KernelFacts> kernels; // in the order of the module
   for (KernelOp kernel :
        llvm::make_early_inc_range(module.getOps<KernelOp>())) {
-    kernels.push_back({kernel.getSymName().str(), KernelUnits::of(kernel),
-                       KernelCost::of(kernel)});
+    // What a graph's kernel costs depends on sizes that are not known here.
+    kernels.push_back(
+        {kernel.getSymName().str(), KernelUnits::of(kernel),
+         isGraph(module) ? KernelCost() : KernelCost::of(kernel)});
     if (failed(lowerKernel(kernel, target)))
       return signalPassFailure();
   }

@@ -1,4 +1,4 @@
-// RUN: lqc-opt %s --lqc-pack-weights --lqc-dispatch-model-ops | FileCheck %s
+// RUN: lqc-opt %s --lqc-pack-weights --lqc-dispatch-model-ops --split-input-file | FileCheck %s
 
 // Equal operations share a kernel, whatever their rows; one row has its own.
 
@@ -42,5 +42,43 @@ module attributes {lqc.graph = {name = "t"}} {
     %p = lqc.linear %x, %table : (tensor<?x32xf32>, tensor<8x32xf32>) -> tensor<?x8xf32>
     // CHECK: return %[[N]], %[[ONE]], %[[P]]
     return %n, %one, %p : tensor<?x32xf32>, tensor<1x32xf32>, tensor<?x8xf32>
+  }
+}
+
+// -----
+
+// The kernel of a convolution finds its patches in the image: their number is
+// that of the images times the places of the window.
+
+module attributes {lqc.graph = {name = "t"}} {
+  lqc.weight @w : tensor<40x27xf32> = #lqc.random<seed = 1, std = 1.0 : f64>
+  lqc.weight @q : tensor<40x27xf32, #lqc.scheme<"int8-g0">> {
+    %0 = lqc.get_weight @w : tensor<40x27xf32>
+    %1 = lqc.quantize %0 : (tensor<40x27xf32>) -> tensor<40x27xf32, #lqc.scheme<"int8-g0">>
+    lqc.yield %1 : tensor<40x27xf32, #lqc.scheme<"int8-g0">>
+  }
+
+  // CHECK: lqc.kernel @convolution_40x27(%[[IMAGE:.+]]: tensor<?x18x18x3xf32>, %[[W:.+]]: tensor<40x27xf32, #lqc.packed<16x1>>, %{{.+}}: tensor<?x40xf32>) attributes {destinations = 1 : i64, unit_rows = 64 : i64, units = 3 : i64} {
+  // CHECK-NEXT: %[[P:.+]] = lqc.patches %[[IMAGE]] {{.+}} -> tensor<?x27xf32>
+  // CHECK-NEXT: lqc.linear %[[P]], %[[W]]
+  // CHECK-LABEL: func.func @main
+  func.func @main(%x: tensor<?x18x18x3xf32>, %y: tensor<?x?x18x3xf32>) -> (tensor<?x40xf32>, tensor<?x40xf32>, tensor<?x40xf32>) {
+    %w = lqc.get_weight @w : tensor<40x27xf32>
+    %q = lqc.get_weight @q : tensor<40x27xf32, #lqc.scheme<"int8-g0">>
+    // CHECK: %[[P:.+]] = lqc.patches %[[X:.+]] {
+    // CHECK: %[[BATCH:.+]] = tensor.dim %[[X]], %c0
+    // CHECK: %[[ROWS:.+]] = affine.apply #{{.+}}()[%[[BATCH]]]
+    // CHECK: lqc.dispatch @convolution_40x27(%[[X]], %{{.+}}, %{{.+}}) rows %[[ROWS]]
+    %p = lqc.patches %x {kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<?x18x18x3xf32>) -> tensor<?x27xf32>
+    %0 = lqc.linear %p, %w : (tensor<?x27xf32>, tensor<40x27xf32>) -> tensor<?x40xf32>
+    // Its groups of codes are of columns: the patches are written down. The same
+    // if the image's size is not known.
+    // CHECK: lqc.dispatch @linear_27_40x27_int8_g0(%[[P]],
+    %1 = lqc.linear %p, %q : (tensor<?x27xf32>, tensor<40x27xf32, #lqc.scheme<"int8-g0">>) -> tensor<?x40xf32>
+    // CHECK: %[[R:.+]] = lqc.patches
+    // CHECK: lqc.dispatch @linear_27_40x27(%[[R]],
+    %r = lqc.patches %y {kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<?x?x18x3xf32>) -> tensor<?x27xf32>
+    %2 = lqc.linear %r, %w : (tensor<?x27xf32>, tensor<40x27xf32>) -> tensor<?x40xf32>
+    return %0, %1, %2 : tensor<?x40xf32>, tensor<?x40xf32>, tensor<?x40xf32>
   }
 }

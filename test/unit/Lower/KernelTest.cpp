@@ -297,6 +297,49 @@ TEST_P(KernelTest, LinearInPanelsOfRows) {
   }
 }
 
+TEST_P(KernelTest, ConvolutionReadsItsPatchesInTheImage) {
+  struct Case {
+    std::string image, rest; ///< sizes; the attributes of lqc.patches
+    int64_t columns, rows;
+  };
+  // Neighbours across in one segment, apart, a sequence; strides; odd channels.
+  const Case cases[] = {
+      {"2x6x7x5",
+       "kernel = array<i64: 3, 2>, strides = array<i64: 2, 3>, "
+       "dilations = array<i64: 1, 1>",
+       30, 8},
+      {"1x9x8x4",
+       "kernel = array<i64: 2, 3>, strides = array<i64: 1, 1>, "
+       "dilations = array<i64: 3, 2>",
+       24, 24},
+      {"3x12x1",
+       "kernel = array<i64: 4>, strides = array<i64: 2>, "
+       "dilations = array<i64: 1>",
+       4, 15}};
+  std::vector<std::pair<std::string, int64_t>> names;
+  for (const Case &one : cases) {
+    std::string rows = std::to_string(one.rows) + "x";
+    std::string image = "tensor<" + one.image + "xf32>";
+    std::string patches =
+        "tensor<" + rows + std::to_string(one.columns) + "xf32>";
+    std::string weight =
+        "tensor<40x" + std::to_string(one.columns) + "xf32, #lqc.packed<16x1>>";
+    std::string out = "tensor<" + rows + "40xf32>";
+    names.push_back(
+        {add("%x: " + image + ", %w: " + weight +
+                 ", %b: tensor<40xf32>, %out: " + out,
+             "%p = lqc.patches %x {" + one.rest + "} : (" + image + ") -> " +
+                 patches + "\n%y = lqc.linear %p, %w, %b : (" + patches + ", " +
+                 weight + ", tensor<40xf32>) -> " + out +
+                 "\nlqc.yield %y : " + out,
+             "destinations = 1 : i64, unit_rows = 8 : i64, units = 3 : i64"),
+         one.rows});
+  }
+  compile();
+  for (auto &[name, rows] : names)
+    check(name, rows, 2e-6);
+}
+
 /// Every scheme of weights with this group size; "own": those that have one of
 /// their own; "16": some, those with two groups in a run of a bit plane and one
 /// of each other kind.

@@ -1,0 +1,289 @@
+//===- RaiseConvolution.cpp - convolutions are linears of patches ---------===//
+//
+// Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A convolution with a weight becomes lqc.patches and lqc.linear, with channels
+// last. ONNX has channels before positions, so each is wrapped into transposes;
+// they move down past elementwise work until those of two convolutions meet and
+// vanish.
+//
+//===----------------------------------------------------------------------===//
+
+#include "passes/Simplify/Raise.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace lqc;
+
+/// From (batch, channels, positions…) to (batch, positions…, channels).
+static SmallVector<int64_t> toChannelsLast(int64_t rank) {
+  SmallVector<int64_t> permutation = {0};
+  llvm::append_range(permutation, llvm::seq<int64_t>(2, rank));
+  permutation.push_back(1);
+  return permutation;
+}
+
+/// And back.
+static SmallVector<int64_t> toChannelsFirst(int64_t rank) {
+  SmallVector<int64_t> permutation = {0, rank - 1};
+  llvm::append_range(permutation, llvm::seq<int64_t>(1, rank - 1));
+  return permutation;
+}
+
+template <typename T>
+static SmallVector<T> permuted(ArrayRef<T> list, ArrayRef<int64_t> order) {
+  SmallVector<T> result;
+  for (int64_t index : order)
+    result.push_back(list[index]);
+  return result;
+}
+
+static Value transpose(Value value, ArrayRef<int64_t> order,
+                       OpBuilder &builder) {
+  Location loc = value.getLoc();
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, value);
+  Value empty = tensor::EmptyOp::create(builder, loc,
+                                        permuted<OpFoldResult>(sizes, order),
+                                        getElementTypeOrSelf(value.getType()));
+  return linalg::TransposeOp::create(builder, loc, value, empty, order)
+      ->getResult(0);
+}
+
+/// The value with its channels last. Padding moves behind the transpose, so
+/// that this meets the one of the convolution before.
+static Value withChannelsLast(Value value, OpBuilder &builder) {
+  RankedTensorType type = cast<RankedTensorType>(value.getType());
+  SmallVector<int64_t> order = toChannelsLast(type.getRank());
+  tensor::PadOp pad = value.getDefiningOp<tensor::PadOp>();
+  Value number = pad ? pad.getConstantPaddingValue() : Value();
+  if (!number || pad.getNofold())
+    return transpose(value, order, builder);
+  Value inner = withChannelsLast(pad.getSource(), builder);
+  return tensor::PadOp::create(
+      builder, value.getLoc(),
+      RankedTensorType::get(permuted<int64_t>(type.getShape(), order),
+                            type.getElementType()),
+      inner, permuted<OpFoldResult>(pad.getMixedLowPad(), order),
+      permuted<OpFoldResult>(pad.getMixedHighPad(), order), number);
+}
+
+//===----------------------------------------------------------------------===//
+// Convolutions
+//===----------------------------------------------------------------------===//
+
+static SmallVector<int64_t> numbersOf(DenseIntElementsAttr attribute) {
+  return llvm::to_vector(attribute.getValues<int64_t>());
+}
+
+namespace {
+/// A convolution with channels before positions and one group.
+template <typename ConvolutionOp>
+struct ConvolutionToLinear : OpRewritePattern<ConvolutionOp> {
+  ConvolutionToLinear(MLIRContext *context, RaisedWeights &weights)
+      : OpRewritePattern<ConvolutionOp>(context), weights(weights) {}
+
+  LogicalResult matchAndRewrite(ConvolutionOp op,
+                                PatternRewriter &rewriter) const override;
+
+  RaisedWeights &weights;
+};
+} // namespace
+
+/// The places of the window as rows: nothing is copied if it is one element
+/// that moves by one.
+static Value patchesOf(Value input, ArrayRef<int64_t> kernel,
+                       ArrayRef<int64_t> strides, ArrayRef<int64_t> dilations,
+                       OpBuilder &builder) {
+  auto isOne = [](int64_t n) { return n == 1; };
+  if (llvm::all_of(kernel, isOne) && llvm::all_of(strides, isOne))
+    return collapseToRows(input, builder);
+  RankedTensorType type = cast<RankedTensorType>(input.getType());
+  int64_t columns = type.getShape().back(), rows = type.getDimSize(0);
+  for (auto [d, size] : llvm::enumerate(kernel)) {
+    columns *= size;
+    int64_t length = type.getDimSize(d + 1);
+    if (ShapedType::isDynamic(length) || ShapedType::isDynamic(rows))
+      rows = ShapedType::kDynamic;
+    else
+      rows *= (length - 1 - (size - 1) * dilations[d]) / strides[d] + 1;
+  }
+  return PatchesOp::create(
+      builder, input.getLoc(),
+      RankedTensorType::get({rows, columns}, type.getElementType()), input,
+      builder.getDenseI64ArrayAttr(kernel),
+      builder.getDenseI64ArrayAttr(strides),
+      builder.getDenseI64ArrayAttr(dilations));
+}
+
+template <typename ConvolutionOp>
+LogicalResult ConvolutionToLinear<ConvolutionOp>::matchAndRewrite(
+    ConvolutionOp op, PatternRewriter &rewriter) const {
+  Value input = op.getInputs()[0], output = op.getOutputs()[0];
+  RankedTensorType weightType =
+      cast<RankedTensorType>(op.getInputs()[1].getType());
+  RankedTensorType type = cast<RankedTensorType>(output.getType());
+  if (!type.getElementType().isF32() ||
+      !getElementTypeOrSelf(input.getType()).isF32() || !isSplat(output, 0) ||
+      !weightType.hasStaticShape())
+    return rewriter.notifyMatchFailure(op, "is not one of float32 numbers that "
+                                           "adds to nothing");
+  Value weight = weights.getChannelsLast(op.getInputs()[1], rewriter);
+  if (!weight)
+    return rewriter.notifyMatchFailure(op, "has no weight");
+  Location loc = op.getLoc();
+  int64_t rank = type.getRank();
+  SmallVector<OpFoldResult> sizes = permuted<OpFoldResult>(
+      tensor::getMixedSizes(rewriter, loc, output), toChannelsLast(rank));
+  Value rows = patchesOf(
+      withChannelsLast(input, rewriter), weightType.getShape().drop_front(2),
+      numbersOf(op.getStrides()), numbersOf(op.getDilations()), rewriter);
+  RankedTensorType rowsType = cast<RankedTensorType>(rows.getType());
+  Value result = LinearOp::create(
+      rewriter, loc,
+      RankedTensorType::get({rowsType.getDimSize(0), weightType.getDimSize(0)},
+                            rewriter.getF32Type()),
+      rows, weight, /*bias=*/Value());
+  ReassociationIndices leading =
+      llvm::to_vector<2>(llvm::seq<int64_t>(rank - 1));
+  result = tensor::ExpandShapeOp::create(
+      rewriter, loc,
+      RankedTensorType::get(
+          permuted<int64_t>(type.getShape(), toChannelsLast(rank)),
+          rewriter.getF32Type()),
+      result,
+      ArrayRef<ReassociationIndices>{leading, ReassociationIndices{rank - 1}},
+      sizes);
+  rewriter.replaceOp(op, transpose(result, toChannelsFirst(rank), rewriter));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Transposes
+//===----------------------------------------------------------------------===//
+
+/// Before the transpose by `order` the operand was this: the input of that
+/// transpose, or a vector that is repeated, or a number. Null otherwise.
+static Value beforeTranspose(Value operand, ArrayRef<int64_t> order, Value like,
+                             OpBuilder &builder) {
+  if (auto turn = operand.getDefiningOp<linalg::TransposeOp>())
+    return turn.getPermutation() == order ? turn.getInput() : Value();
+  Location loc = operand.getLoc();
+  RankedTensorType type = cast<RankedTensorType>(operand.getType());
+  RankedTensorType shape = RankedTensorType::get(
+      cast<RankedTensorType>(like.getType()).getShape(), type.getElementType());
+  if (DenseElementsAttr numbers; matchPattern(operand, m_Constant(&numbers)) &&
+                                 numbers.isSplat() && shape.hasStaticShape())
+    return arith::ConstantOp::create(builder, loc, numbers.resizeSplat(shape));
+  auto emptyLike = [&]() -> Value {
+    return tensor::EmptyOp::create(builder, loc,
+                                   tensor::getMixedSizes(builder, loc, like),
+                                   type.getElementType());
+  };
+  if (tensor::SplatOp splat = operand.getDefiningOp<tensor::SplatOp>())
+    return linalg::FillOp::create(builder, loc, splat.getInput(), emptyLike())
+        .getResult(0);
+  if (linalg::FillOp fill = operand.getDefiningOp<linalg::FillOp>())
+    return linalg::FillOp::create(builder, loc, fill.getInputs()[0],
+                                  emptyLike())
+        .getResult(0);
+  // order[d]: which dimension becomes dimension d.
+  auto broadcast = operand.getDefiningOp<linalg::BroadcastOp>();
+  if (!broadcast ||
+      cast<RankedTensorType>(broadcast.getInput().getType()).getRank() > 1)
+    return {};
+  SmallVector<int64_t> repeated;
+  for (int64_t d : broadcast.getDimensions())
+    repeated.push_back(order[d]);
+  llvm::sort(repeated);
+  return linalg::BroadcastOp::create(builder, loc, broadcast.getInput(),
+                                     emptyLike(), repeated)
+      ->getResult(0);
+}
+
+namespace {
+/// An elementwise operation on transposed tensors is one before the transpose.
+struct TransposeAfterElementwise : RewritePattern {
+  explicit TransposeAfterElementwise(MLIRContext *context)
+      : RewritePattern(MatchAnyOpTypeTag(), /*benefit=*/1, context) {}
+
+  LogicalResult matchAndRewrite(Operation *op,
+                                PatternRewriter &rewriter) const override {
+    if (op->getNumResults() != 1 ||
+        !isa<RankedTensorType>(op->getResult(0).getType()) ||
+        !OpTrait::hasElementwiseMappableTraits(op))
+      return rewriter.notifyMatchFailure(op, "is not elementwise on tensors");
+    linalg::TransposeOp turn;
+    for (Value operand : op->getOperands())
+      if (!turn)
+        turn = operand.getDefiningOp<linalg::TransposeOp>();
+    int64_t rank = turn ? turn.getPermutation().size() : 0;
+    if (rank < 3 ||
+        turn.getPermutation() != ArrayRef<int64_t>(toChannelsFirst(rank)))
+      return rewriter.notifyMatchFailure(op, "has no operand of a convolution");
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands()) {
+      if (!isa<RankedTensorType>(operand.getType())) {
+        operands.push_back(operand); // the condition of a select
+        continue;
+      }
+      operands.push_back(beforeTranspose(operand, turn.getPermutation(),
+                                         turn.getInput(), rewriter));
+      if (!operands.back())
+        return rewriter.notifyMatchFailure(op, "has an operand of no channels");
+    }
+    RankedTensorType shape = cast<RankedTensorType>(turn.getInput().getType());
+    OperationState state(
+        op->getLoc(), op->getName(), operands,
+        RankedTensorType::get(shape.getShape(),
+                              getElementTypeOrSelf(op->getResult(0).getType())),
+        op->getAttrs());
+    Value result = rewriter.create(state)->getResult(0);
+    Value back = transpose(result, turn.getPermutation(), rewriter);
+    if (back.getType() != op->getResult(0).getType())
+      back = tensor::CastOp::create(rewriter, op->getLoc(),
+                                    op->getResult(0).getType(), back);
+    rewriter.replaceOp(op, back);
+    return success();
+  }
+};
+
+/// Two transposes after one another are one, or none.
+struct MergeTransposes : OpRewritePattern<linalg::TransposeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::TransposeOp op,
+                                PatternRewriter &rewriter) const override {
+    auto first = op.getInput().getDefiningOp<linalg::TransposeOp>();
+    if (!first)
+      return rewriter.notifyMatchFailure(op, "has no transpose before");
+    SmallVector<int64_t> order =
+        permuted<int64_t>(first.getPermutation(), op.getPermutation());
+    if (!llvm::equal(order, llvm::seq<int64_t>(order.size()))) {
+      rewriter.replaceOp(op, transpose(first.getInput(), order, rewriter));
+      return success();
+    }
+    Value value = first.getInput();
+    if (value.getType() != op->getResult(0).getType())
+      value = tensor::CastOp::create(rewriter, op.getLoc(),
+                                     op->getResult(0).getType(), value);
+    rewriter.replaceOp(op, value);
+    return success();
+  }
+};
+} // namespace
+
+void lqc::addConvolutionPatterns(RewritePatternSet &patterns,
+                                 RaisedWeights &weights) {
+  MLIRContext *context = patterns.getContext();
+  patterns.add<ConvolutionToLinear<linalg::Conv1DNcwFcwOp>,
+               ConvolutionToLinear<linalg::Conv2DNchwFchwOp>,
+               ConvolutionToLinear<linalg::Conv3DNcdhwFcdhwOp>>(context,
+                                                                weights);
+  patterns.add<TransposeAfterElementwise, MergeTransposes>(context);
+}

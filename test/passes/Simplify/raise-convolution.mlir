@@ -1,0 +1,85 @@
+// RUN: lqc-opt %s --lqc-raise --split-input-file | FileCheck %s
+
+// Two convolutions with a bias and a ReLU each: channels stay last from the
+// first to the second, padding included. A kernel of one element sees rows as
+// they are.
+
+module attributes {lqc.graph = {}} {
+  lqc.weight @w : tensor<8x3x3x3xf32> = #lqc.random<seed = 1, std = 1.0 : f64>
+  // CHECK: lqc.weight @w.channels_last : tensor<8x27xf32> {
+  // CHECK: linalg.transpose {{.+}} permutation = [0, 2, 3, 1]
+  // CHECK: tensor.collapse_shape %{{.+}} {{\[}}[0], [1, 2, 3]] : tensor<8x3x3x3xf32> into tensor<8x27xf32>
+  lqc.weight @b : tensor<8xf32> = #lqc.random<seed = 2, std = 1.0 : f64>
+  lqc.weight @v : tensor<4x8x1x1xf32> = #lqc.random<seed = 3, std = 1.0 : f64>
+
+  // CHECK-LABEL: func.func @main
+  func.func @main(%x: tensor<?x3x16x16xf32>) -> tensor<?x4x18x18xf32> {
+    %c0 = arith.constant 0 : index
+    %zero = arith.constant 0.0 : f32
+    %w = lqc.get_weight @w : tensor<8x3x3x3xf32>
+    %b = lqc.get_weight @b : tensor<8xf32>
+    %v = lqc.get_weight @v : tensor<4x8x1x1xf32>
+    %batch = tensor.dim %x, %c0 : tensor<?x3x16x16xf32>
+    // CHECK: %[[LAST:.+]] = linalg.transpose ins(%arg0 : tensor<?x3x16x16xf32>) {{.+}} permutation = [0, 2, 3, 1]
+    // CHECK: %[[PADDED:.+]] = tensor.pad %[[LAST]] low[0, 1, 1, 0] high[0, 1, 1, 0]
+    %padded = tensor.pad %x low[0, 0, 1, 1] high[0, 0, 1, 1] {
+    ^bb0(%n: index, %c: index, %h: index, %i: index):
+      tensor.yield %zero : f32
+    } : tensor<?x3x16x16xf32> to tensor<?x3x18x18xf32>
+    %z = tensor.splat %zero[%batch] : tensor<?x8x16x16xf32>
+    // CHECK: %[[ROWS:.+]] = lqc.patches %[[PADDED]] {{.+}} : (tensor<?x18x18x3xf32>) -> tensor<?x27xf32>
+    // CHECK: %[[B:.+]] = lqc.get_weight @b
+    // CHECK: %[[Y:.+]] = lqc.linear %[[ROWS]], %{{.+}}, %[[B]]
+    %0 = linalg.conv_2d_nchw_fchw {strides = dense<1> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>}
+        ins(%padded, %w : tensor<?x3x18x18xf32>, tensor<8x3x3x3xf32>) outs(%z : tensor<?x8x16x16xf32>) -> tensor<?x8x16x16xf32>
+    %e = tensor.empty(%batch) : tensor<?x8x16x16xf32>
+    %bias = linalg.broadcast ins(%b : tensor<8xf32>) outs(%e : tensor<?x8x16x16xf32>) dimensions = [0, 2, 3]
+    %1 = arith.addf %0, %bias : tensor<?x8x16x16xf32>
+    // CHECK: %[[R:.+]] = arith.maximumf %[[Y]], %{{.+}} : tensor<?x8xf32>
+    %2 = arith.maximumf %1, %z : tensor<?x8x16x16xf32>
+    // CHECK-NOT: linalg.transpose
+    // CHECK: tensor.pad %{{.+}} low[0, 1, 1, 0] high[0, 1, 1, 0]
+    %3 = tensor.pad %2 low[0, 0, 1, 1] high[0, 0, 1, 1] {
+    ^bb0(%n: index, %c: index, %h: index, %i: index):
+      tensor.yield %zero : f32
+    } : tensor<?x8x16x16xf32> to tensor<?x8x18x18xf32>
+    %z2 = tensor.splat %zero[%batch] : tensor<?x4x18x18xf32>
+    // CHECK-NOT: lqc.patches
+    // CHECK: lqc.linear %{{.+}}, %{{.+}} : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+    %4 = linalg.conv_2d_nchw_fchw {strides = dense<1> : tensor<2xi64>, dilations = dense<1> : tensor<2xi64>}
+        ins(%3, %v : tensor<?x8x18x18xf32>, tensor<4x8x1x1xf32>) outs(%z2 : tensor<?x4x18x18xf32>) -> tensor<?x4x18x18xf32>
+    // CHECK: linalg.transpose {{.+}} permutation = [0, 3, 1, 2]
+    return %4 : tensor<?x4x18x18xf32>
+  }
+}
+
+// -----
+
+// Strides, dilations and one position; an input that is no multiple of anything.
+
+module attributes {lqc.graph = {}} {
+  lqc.weight @w : tensor<2x3x2xf32> = #lqc.random<seed = 1, std = 1.0 : f64>
+  // CHECK-LABEL: func.func @main
+  func.func @main(%x: tensor<2x3x7xf32>) -> tensor<2x2x2xf32> {
+    %w = lqc.get_weight @w : tensor<2x3x2xf32>
+    %z = arith.constant dense<0.0> : tensor<2x2x2xf32>
+    // CHECK: lqc.patches %{{.+}} {dilations = array<i64: 2>, kernel = array<i64: 2>, strides = array<i64: 3>} : (tensor<2x7x3xf32>) -> tensor<4x6xf32>
+    %0 = linalg.conv_1d_ncw_fcw {strides = dense<3> : tensor<1xi64>, dilations = dense<2> : tensor<1xi64>}
+        ins(%x, %w : tensor<2x3x7xf32>, tensor<2x3x2xf32>) outs(%z : tensor<2x2x2xf32>) -> tensor<2x2x2xf32>
+    return %0 : tensor<2x2x2xf32>
+  }
+}
+
+// -----
+
+// A kernel that is computed stays a convolution.
+
+module attributes {lqc.graph = {}} {
+  // CHECK-LABEL: func.func @main
+  func.func @main(%x: tensor<2x3x7xf32>, %w: tensor<2x3x2xf32>) -> tensor<2x2x6xf32> {
+    %z = arith.constant dense<0.0> : tensor<2x2x6xf32>
+    // CHECK: linalg.conv_1d_ncw_fcw
+    %0 = linalg.conv_1d_ncw_fcw ins(%x, %w : tensor<2x3x7xf32>, tensor<2x3x2xf32>) outs(%z : tensor<2x2x6xf32>) -> tensor<2x2x6xf32>
+    return %0 : tensor<2x2x6xf32>
+  }
+}
