@@ -48,6 +48,11 @@ inline constexpr llvm::StringLiteral kMainName = "main";
 /// On a graph module after lower: {inputs = […], outputs = […]}, each a name, a
 /// type ("float32") and dims (a number, a name or "?").
 inline constexpr llvm::StringLiteral kGraphValuesAttrName = "lqc.graph_values";
+/// On a graph module that embeds text: a dictionary of where it takes tokens and
+/// gives rows, by number (-1: nowhere), and of how these become embeddings:
+/// {ids, mask, positions, tokens, text, pooling, normalize, max_length, longest,
+/// pad}. See EncoderDefaults in lqc/Runtime/Payload.h.
+inline constexpr llvm::StringLiteral kEncoderAttrName = "lqc.encoder";
 /// On arguments and results of @main; see the dialect's description.
 inline constexpr llvm::StringLiteral kNameAttrName = "lqc.name";
 inline constexpr llvm::StringLiteral kDimsAttrName = "lqc.dims";

@@ -46,6 +46,13 @@ def LQC_Dialect : Dialect {
     }
     ```
 
+    One with the attribute `lqc.encoder` makes embeddings of text. It is a
+    dictionary of the numbers of `@main`'s arguments for tokens (`ids`, `mask`,
+    `positions`) and of its results for rows (`tokens`: of each token, `text`: of
+    each text), -1 for none, and of how rows become an embedding: `pooling`
+    (`"mean"`, `"cls"`, `"none"`), `normalize`, `max_length` and `longest` (the
+    tokens of a text, and the most that the model can take; 0: any number), `pad`.
+
     What can only be known when the graph runs is a `cf.assert`; its text is the
     one line that the executable ends with.
 

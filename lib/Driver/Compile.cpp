@@ -62,7 +62,9 @@ private:
   llvm::Error link();
   llvm::Error prepare();
   llvm::Error checkGraphOptions() const;
+  llvm::Error prepareEncoder();
   llvm::Error prepareTokenizer();
+  llvm::Error readTokenizer(ModelAttr attribute);
   llvm::Error openPayload();
   llvm::Error writeSections(PayloadWriter &writer);
   llvm::Error writeTexts(PayloadWriter &writer, const Measurement *measured);
@@ -87,6 +89,7 @@ private:
   std::optional<std::vector<char>> tokenizer;
   std::optional<Measurement> measurement; ///< of --evaluate
   runtime::GenerationDefaults generation;
+  std::optional<runtime::EncoderDefaults> encoder;   ///< of a graph on text
   std::vector<std::pair<std::string, double>> times; ///< in seconds
 };
 } // namespace
@@ -277,7 +280,11 @@ llvm::Error Compiler::prepare() {
                      options.model);
   if (plan.to != Phase::Link || emitsText())
     return llvm::Error::success();
-  return isGraph(*model.module) ? checkGraphOptions() : prepareTokenizer();
+  if (!isGraph(*model.module))
+    return prepareTokenizer();
+  if (llvm::Error error = checkGraphOptions())
+    return error;
+  return prepareEncoder();
 }
 
 llvm::Error Compiler::runPhases() {
@@ -346,10 +353,43 @@ llvm::Error Compiler::checkGraphOptions() const {
     return makeError("{0}: --emit={1} is for language models: a graph becomes "
                      "an executable",
                      options.model, options.emit);
-  if (!options.evaluate.empty() || !options.tokenizer.empty())
-    return makeError("{0}: {1} is for language models, and this is a graph",
-                     options.model,
-                     options.evaluate.empty() ? "--tokenizer" : "--evaluate");
+  if (!options.evaluate.empty())
+    return makeError("{0}: --evaluate is for language models, and this is a "
+                     "graph",
+                     options.model);
+  if (!options.tokenizer.empty() && !(*model.module)->hasAttr(kEncoderAttrName))
+    return makeError("{0}: --tokenizer is for models of text, and this is a "
+                     "graph of tensors",
+                     options.model);
+  return llvm::Error::success();
+}
+
+/// An encoder without its tokenizer is a graph like any other.
+llvm::Error Compiler::prepareEncoder() {
+  ModuleOp module = *model.module;
+  if (options.tokenizer == "none")
+    module->removeAttr(kEncoderAttrName);
+  llvm::Expected<std::optional<runtime::EncoderDefaults>> found =
+      encoderOf(module);
+  if (!found)
+    return prefixError(options.model, found.takeError());
+  encoder = *found;
+  ModelAttr attribute = module->getAttrOfType<ModelAttr>(kModelAttrName);
+  if (!encoder)
+    return llvm::Error::success();
+  if (!attribute || attribute.getTokenizer().empty())
+    return makeError("{0}: {1} must come with a tokenizer in {2}",
+                     options.model, kEncoderAttrName, kModelAttrName);
+  return readTokenizer(attribute);
+}
+
+llvm::Error Compiler::readTokenizer(ModelAttr attribute) {
+  llvm::Expected<std::optional<std::vector<char>>> tables =
+      buildTokenizer(attribute, model.root, options.tokenizer);
+  if (!tables)
+    return errorWithHint(llvm::toString(tables.takeError()),
+                         encoder ? kNoTextHint : kNoTokenizerHint);
+  tokenizer = std::move(*tables);
   return llvm::Error::success();
 }
 
@@ -369,12 +409,7 @@ llvm::Error Compiler::prepareTokenizer() {
         "have",
         options.model, options.tokenizer,
         filesOfTokenizerFamily(options.tokenizer));
-  llvm::Expected<std::optional<std::vector<char>>> tables =
-      buildTokenizer(model, options.model, options.tokenizer);
-  if (!tables)
-    return errorWithHint(llvm::toString(tables.takeError()), kNoTokenizerHint);
-  tokenizer = std::move(*tables);
-  return llvm::Error::success();
+  return readTokenizer(*attribute);
 }
 
 static llvm::Error writeSection(PayloadWriter &writer, runtime::Section section,
@@ -390,7 +425,8 @@ llvm::Error Compiler::writeTexts(PayloadWriter &writer,
                                  const Measurement *measured) {
   uint64_t bytes = payload->bytes();
   std::string info = infoJson(*model.module, bytes, generation, measured);
-  std::string summary = summaryText(*model.module, bytes, generation, measured);
+  std::string summary = summaryText(*model.module, bytes, generation,
+                                    encoder ? &*encoder : nullptr, measured);
   if (llvm::Error error = writeSection(writer, runtime::Info,
                                        ArrayRef(info.data(), info.size())))
     return error;
@@ -408,6 +444,12 @@ llvm::Error Compiler::writeSections(PayloadWriter &writer) {
   ArrayRef<char> defaults(reinterpret_cast<const char *>(&generation),
                           isGraph(*model.module) ? 0 : sizeof(generation));
   if (llvm::Error error = writeSection(writer, runtime::Generation, defaults))
+    return error;
+  ArrayRef<char> text;
+  if (encoder)
+    text =
+        ArrayRef(reinterpret_cast<const char *>(&*encoder), sizeof(*encoder));
+  if (llvm::Error error = writeSection(writer, runtime::Encoder, text))
     return error;
   std::string tensors = payload->tensorTable();
   if (llvm::Error error =
@@ -524,6 +566,8 @@ llvm::Error Compiler::report() {
   if (payload)
     out << ", weights " << formatBytes(payload->bytes());
   out << ")\n";
+  if (encoder)
+    out << "embeds lines of text: " << encoderText(*encoder) << "\n";
   if (payload && !tokenizer && options.tokenizer != "none" &&
       !isGraph(*model.module))
     out << "no tokenizer was found: the model takes token ids\n";

@@ -15,6 +15,8 @@
 namespace lqc {
 
 /// The hint of an error about a tokenizer, from compile().
+inline constexpr llvm::StringLiteral kNoTextHint =
+    "--tokenizer=none, for an executable that takes tensors";
 inline constexpr llvm::StringLiteral kNoTokenizerHint =
     "--tokenizer=none, for an executable that takes token ids";
 

@@ -78,7 +78,10 @@ llvm::Error lqc::recordGraphInput(ModuleOp module, StringRef path) {
     SmallString<128> folder(parent.empty() ? "." : parent);
     llvm::sys::path::append(folder, textFolder(path));
     if (llvm::Error error =
-            hashFiles(folder, textFiles(folder), module.getContext(), hashes))
+            hashFiles(folder,
+                      module->hasAttr(kEncoderAttrName) ? embeddingFiles(folder)
+                                                        : textFiles(folder),
+                      module.getContext(), hashes))
       return error;
   }
   recordHashes(module, std::move(hashes));
@@ -165,6 +168,55 @@ llvm::Expected<runtime::GenerationDefaults> lqc::generationOf(ModuleOp module) {
   return result;
 }
 
+/// Takes the words and switches of lqc.encoder; false if they are none.
+static bool takeEmbedding(DictionaryAttr values,
+                          runtime::EncoderDefaults &encoder) {
+  StringAttr pooling = values.getAs<StringAttr>("pooling");
+  BoolAttr normalize = values.getAs<BoolAttr>("normalize");
+  if (!pooling || !normalize)
+    return false;
+  encoder.normalize = normalize.getValue();
+  for (runtime::Pooling mode :
+       {runtime::Pooling::None, runtime::Pooling::Mean, runtime::Pooling::Cls})
+    if (pooling == runtime::poolingName(mode)) {
+      encoder.pooling = int64_t(mode);
+      return true;
+    }
+  return false;
+}
+
+llvm::Expected<std::optional<runtime::EncoderDefaults>>
+lqc::encoderOf(ModuleOp module) {
+  Attribute attribute = module->getAttr(kEncoderAttrName);
+  if (!attribute)
+    return std::nullopt;
+  runtime::EncoderDefaults result;
+  DictionaryAttr values = dyn_cast<DictionaryAttr>(attribute);
+  bool isWhole = values && takeEmbedding(values, result);
+  for (auto [name, number] : {std::pair("ids", &result.ids),
+                              {"mask", &result.mask},
+                              {"positions", &result.positions},
+                              {"tokens", &result.tokens},
+                              {"text", &result.text},
+                              {"max_length", &result.maxLength},
+                              {"longest", &result.longest},
+                              {"pad", &result.pad}}) {
+    IntegerAttr value = isWhole ? values.getAs<IntegerAttr>(name) : nullptr;
+    isWhole = value && value.getType().isInteger(64);
+    if (isWhole)
+      *number = value.getInt();
+  }
+  if (!isWhole)
+    return makeError("{0} must be a dictionary of ids, mask, positions, "
+                     "tokens, text, pooling, normalize, max_length, longest "
+                     "and pad",
+                     kEncoderAttrName);
+  std::string problem = runtime::encoderProblem(result, INT32_MAX, INT32_MAX);
+  if (!problem.empty())
+    return makeError("{0}: {1}", kEncoderAttrName, problem);
+  return result;
+}
+
 //===----------------------------------------------------------------------===//
 // The table
 //===----------------------------------------------------------------------===//
@@ -220,6 +272,8 @@ json::Object lqc::bitsJson(const BitsReport &bits) {
 static json::Value toJson(Attribute attribute) {
   if (StringAttr text = dyn_cast<StringAttr>(attribute))
     return json::Value(json::fixUTF8(text.getValue()));
+  if (BoolAttr flag = dyn_cast<BoolAttr>(attribute))
+    return flag.getValue();
   if (IntegerAttr number = dyn_cast<IntegerAttr>(attribute))
     return int64_t(number.getValue().getSExtValue());
   if (DictionaryAttr entries = dyn_cast<DictionaryAttr>(attribute)) {
@@ -256,6 +310,8 @@ static void addGraph(ModuleOp module, json::Object &info) {
   info["graph"] = toJson(module->getAttr(kGraphAttrName));
   if (Attribute values = module->getAttr(kGraphValuesAttrName))
     info["values"] = toJson(values);
+  if (Attribute encoder = module->getAttr(kEncoderAttrName))
+    info["encoder"] = toJson(encoder);
 }
 
 std::string lqc::infoJson(ModuleOp module, uint64_t weightsBytes,
@@ -368,14 +424,30 @@ static void printGraph(ModuleOp module, llvm::raw_ostream &out) {
   printValues("output:", values.getAs<ArrayAttr>("outputs"), out);
 }
 
+std::string lqc::encoderText(const runtime::EncoderDefaults &encoder) {
+  const runtime::Pooling pooling = runtime::Pooling(encoder.pooling);
+  std::string text =
+      pooling == runtime::Pooling::None
+          ? "as the graph gives them"
+          : std::string(runtime::poolingName(pooling)) + " of the tokens";
+  text += encoder.normalize ? ", normalised, " : ", not normalised, ";
+  return text +
+         (encoder.maxLength
+              ? "at most " + std::to_string(encoder.maxLength) + " tokens"
+              : "of any length");
+}
+
 std::string lqc::summaryText(ModuleOp module, uint64_t weightsBytes,
                              const runtime::GenerationDefaults &generation,
+                             const runtime::EncoderDefaults *encoder,
                              const Measurement *measured) {
   std::string text;
   llvm::raw_string_ostream out(text);
   std::optional<BitsReport> bits = bitsOf(module);
   if (isGraph(module))
     printGraph(module, out);
+  if (encoder)
+    out << "embeddings:  " << encoderText(*encoder) << "\n";
   if (ModelAttr model = module->getAttrOfType<ModelAttr>(kModelAttrName)) {
     out << "model:       " << model.getFamily();
     if (bits)

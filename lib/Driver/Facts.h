@@ -11,6 +11,7 @@
 //   lqc.inputs   after import: hashes of the files that the model comes from
 //   lqc.generation after import: how the model wants to be sampled, from
 //                generation_config.json; LQC's own defaults if it is not there
+//   lqc.encoder  after import: how a graph embeds text
 //   lqc.options  after quantize: what was asked for, normalised
 //   lqc.bits     after quantize: what the weights cost
 //   lqc.graph    after import: a graph's name, producer, …
@@ -60,16 +61,25 @@ std::optional<BitsReport> bitsOf(mlir::ModuleOp module);
 /// What `lqc.generation` says, checked; LQC's own defaults if it is not there.
 llvm::Expected<runtime::GenerationDefaults> generationOf(mlir::ModuleOp module);
 
+/// What `lqc.encoder` says, checked; nothing if it is not there.
+llvm::Expected<std::optional<runtime::EncoderDefaults>>
+encoderOf(mlir::ModuleOp module);
+
+/// "mean pooling, normalised, at most 256 tokens"
+std::string encoderText(const runtime::EncoderDefaults &encoder);
+
 /// The table that a compilation ends with.
 void printBits(const BitsReport &bits, llvm::raw_ostream &out);
 
 /// The sections Info (one JSON object) and Summary (text) of an executable.
-/// `weightsBytes`: of its weights section. `measured`: its quality, or null.
+/// `weightsBytes`: of its weights section. `encoder`: of one that embeds text,
+/// or null. `measured`: its quality, or null.
 std::string infoJson(mlir::ModuleOp module, uint64_t weightsBytes,
                      const runtime::GenerationDefaults &generation,
                      const Measurement *measured);
 std::string summaryText(mlir::ModuleOp module, uint64_t weightsBytes,
                         const runtime::GenerationDefaults &generation,
+                        const runtime::EncoderDefaults *encoder,
                         const Measurement *measured);
 
 /// {"layers": {"tensors": …, "weights": …, "bytes": …, "bits_per_weight": …},

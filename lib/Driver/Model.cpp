@@ -445,22 +445,28 @@ llvm::Expected<ModelAttr> lqc::modelAttribute(const Model &model,
 }
 
 llvm::Expected<std::optional<std::vector<char>>>
-lqc::buildTokenizer(const Model &model, StringRef name, StringRef family) {
+lqc::buildTokenizer(ModelAttr attribute, StringRef root, StringRef family) {
+  if (attribute.getTokenizer().empty())
+    return std::nullopt;
+  SpecialTokens special;
+  if (attribute.getBos() >= 0)
+    special.bos = attribute.getBos();
+  special.eos.assign(attribute.getEos().asArrayRef().begin(),
+                     attribute.getEos().asArrayRef().end());
+  SmallString<128> folder(root);
+  if (attribute.getTokenizer() != ".")
+    llvm::sys::path::append(folder, attribute.getTokenizer());
+  const int64_t vocabulary =
+      attribute.getVocabulary() ? attribute.getVocabulary() : INT32_MAX;
+  return buildTokenizerTables(folder, vocabulary, special, family);
+}
+
+llvm::Expected<std::optional<std::vector<char>>>
+lqc::buildTokenizer(const Model &model, StringRef name) {
   llvm::Expected<ModelAttr> attribute = modelAttribute(model, name);
   if (!attribute)
     return attribute.takeError();
-  if (attribute->getTokenizer().empty())
-    return std::nullopt;
-  SpecialTokens special;
-  if (attribute->getBos() >= 0)
-    special.bos = attribute->getBos();
-  special.eos.assign(attribute->getEos().asArrayRef().begin(),
-                     attribute->getEos().asArrayRef().end());
-  SmallString<128> folder(model.root);
-  if (attribute->getTokenizer() != ".")
-    llvm::sys::path::append(folder, attribute->getTokenizer());
-  return buildTokenizerTables(folder, attribute->getVocabulary(), special,
-                              family);
+  return buildTokenizer(*attribute, model.root, /*family=*/"");
 }
 
 std::string lqc::modelName(StringRef path) {

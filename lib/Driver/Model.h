@@ -117,11 +117,16 @@ llvm::Error quantize(Session &session, Model &model, const Plan &plan,
 llvm::Expected<ModelAttr> modelAttribute(const Model &model,
                                          llvm::StringRef name);
 
-/// Turns the model's tokenizer into tables; nothing if it has none. `family`:
-/// of a bare vocabulary that does not tell it, else "".
+/// Turns the model's tokenizer into tables; nothing if it has none. `root`:
+/// what its path is relative to. `family`: of a bare vocabulary that does not
+/// tell it, else "".
 llvm::Expected<std::optional<std::vector<char>>>
-buildTokenizer(const Model &model, llvm::StringRef name,
-               llvm::StringRef family = "");
+buildTokenizer(ModelAttr attribute, llvm::StringRef root,
+               llvm::StringRef family);
+
+/// The same of a language model called `name`.
+llvm::Expected<std::optional<std::vector<char>>>
+buildTokenizer(const Model &model, llvm::StringRef name);
 
 /// The model's name: of its folder, or of its file without the ending.
 std::string modelName(llvm::StringRef path);

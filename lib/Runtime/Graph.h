@@ -15,6 +15,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,7 +43,18 @@ private:
 
 namespace lqc::runtime {
 
-enum class GraphMode { Run, Check, Bench, Info, Verify };
+enum class GraphMode { Run, Embed, Check, Bench, Info, Verify };
+
+/// What an encoder is to do with text.
+struct TextOptions {
+  std::vector<std::string> texts; ///< none: lines of `file`
+  std::string file;               ///< "", "-": standard input
+  std::string output;             ///< a .npy file; "": JSON to standard output
+  Pooling pooling = Pooling::Mean;
+  bool normalize = true;
+  int64_t maxLength = 0; ///< 0: any number
+  int64_t batch = 1;
+};
 
 struct GraphOptions {
   GraphMode mode = GraphMode::Run;
@@ -55,6 +67,7 @@ struct GraphOptions {
   uint64_t seed = 0;
   int threads = 0; ///< 0: one for each processor
   bool json = false;
+  std::optional<TextOptions> text; ///< of encoders; begins as the defaults
 };
 
 /// The running executable: code, payload and what the user wants.
@@ -65,6 +78,7 @@ struct GraphExecutable {
   const struct lqc_graph &graph;
   std::string name; ///< as the user called it, for messages
   GraphOptions options;
+  std::optional<EncoderDefaults> encoder; ///< it embeds text
   PayloadFile payload;
   std::unique_ptr<lqc_pool> pool;
   lqc_graph_memory memory;
@@ -76,6 +90,14 @@ struct GraphExecutable {
 
 /// What lqc_graph_fail begins with.
 void nameFailures(const std::string &name);
+
+/// A mode: from an opened executable to an exit status.
+using GraphProgram = int(GraphExecutable &);
+
+/// The whole program behind main(). `embed`: what encoders do with text; null:
+/// of other graphs.
+int runGraphProgram(const struct lqc_graph &graph, int argc, char **argv,
+                    GraphProgram *embed);
 
 /// Reads the command line. Returns the exit status if the program is to end
 /// here (0 after --help, 1 after a mistake, each printed), else -1.
@@ -94,10 +116,8 @@ std::string inputProblem(const struct lqc_graph &graph,
 std::vector<Tensor> runGraph(GraphExecutable &executable,
                              const std::vector<Tensor> &inputs);
 
-/// The modes: from an opened executable to an exit status.
-int runInputs(GraphExecutable &executable);
-int benchGraph(GraphExecutable &executable);
-int checkGraph(GraphExecutable &executable);
+/// The modes.
+GraphProgram runInputs, benchGraph, checkGraph;
 
 /// Reads or makes up the inputs that the options ask for. What is wrong, or "".
 std::string gatherInputs(const GraphExecutable &executable,

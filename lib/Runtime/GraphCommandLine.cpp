@@ -12,7 +12,10 @@
 
 #include "lib/Runtime/Graph.h"
 
+#include "lqc/Runtime/PayloadCheck.h"
+
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdio>
 
@@ -22,7 +25,27 @@ static const char *const kUsage = R"(Usage: NAME [options]
 
 Runs a compiled graph: tensors in, tensors out.
 
-Inputs and outputs
+)";
+static const char *const kTextUsage = R"(Usage: NAME [options] ["text" ...]
+
+Writes an embedding of each text: of each argument, or of each line of a file or of
+standard input.
+
+Text
+  --file FILE           Texts, one a line (without: standard input, as is -)
+  -o, --output FILE     A .npy file, float32[texts, width] (without: a JSON array
+                        for each text, to standard output)
+  --pooling HOW         mean: of all tokens; cls: the first token; none: what the
+                        graph gives for a text (POOLING)
+  --normalize, --no-normalize
+                        Scale each embedding to the length 1, or do not (NORMALIZE)
+  --max-length N        Tokens of a text, special ones too; the end of a longer one
+                        is left out (LENGTH)
+  --batch N             Texts that are computed together, filled up to the longest
+                        (1)
+
+)";
+static const char *const kCommonUsage = R"(Inputs and outputs
   --input NAME=FILE     A tensor for the input NAME: a .npy file, or a .pb file
                         with an ONNX TensorProto; NAME= may be left out if there
                         is one input
@@ -54,6 +77,21 @@ Instead of running once
 #define LQC_VERSION "unknown"
 #endif
 
+/// The options that take a value, and those of encoders alone.
+static constexpr std::array<std::string_view, 8> kOptions = {
+    "--input", "--output-dir", "--check",   "--rtol",
+    "--atol",  "--seed",       "--threads", "--dim"};
+static constexpr std::array<std::string_view, 5> kTextOptions = {
+    "--file", "--output", "--pooling", "--max-length", "--batch"};
+
+/// Texts in one run.
+static constexpr int64_t kMaxBatch = 4096;
+
+template <typename Words>
+static bool contains(const Words &words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
 namespace {
 class Parser {
 public:
@@ -66,15 +104,20 @@ public:
 
 private:
   std::string parseWord(std::string_view word);
+  std::string takeText(std::string_view word);
+  bool takeTextFlag(std::string_view word);
+  std::string takeTextOption(std::string_view option, const std::string &value);
   std::string takeFlag(std::string_view word, bool &known);
   std::string takeOption(std::string_view option, const std::string &value);
   std::string setMode(GraphMode mode, std::string_view word);
   std::string check() const;
+  std::string checkText();
 
   GraphOptions &options;
   std::vector<std::string> words;
   size_t next = 0;
   std::string modeWord, toleranceWord, dimWord;
+  std::string textWord; ///< of what is about text, the last; "a text"
 };
 } // namespace
 
@@ -155,24 +198,98 @@ std::string Parser::takeOption(std::string_view option,
   return {};
 }
 
+//===----------------------------------------------------------------------===//
+// Text
+//===----------------------------------------------------------------------===//
+
+bool Parser::takeTextFlag(std::string_view word) {
+  if (!options.text || (word != "--normalize" && word != "--no-normalize"))
+    return false;
+  options.text->normalize = word == "--normalize";
+  textWord = word;
+  return true;
+}
+
+std::string Parser::takeTextOption(std::string_view option,
+                                   const std::string &value) {
+  TextOptions &text = *options.text;
+  textWord = option;
+  if (option == "--max-length")
+    return takeNumber<int64_t>(option, value, 1, INT32_MAX, text.maxLength);
+  if (option == "--batch")
+    return takeNumber<int64_t>(option, value, 1, kMaxBatch, text.batch);
+  if (option == "--pooling") {
+    for (Pooling pooling : {Pooling::None, Pooling::Mean, Pooling::Cls})
+      if (value == poolingName(pooling)) {
+        text.pooling = pooling;
+        return {};
+      }
+    return "--pooling must be mean, cls or none, got: " + value;
+  }
+  if (value.empty() || (option == "--output" && value == "-"))
+    return std::string(option) + " must be a file, got: '" + value + "'";
+  (option == "--file" ? text.file : text.output) = value;
+  return {};
+}
+
+std::string Parser::takeText(std::string_view word) {
+  if (!options.text)
+    return "unexpected argument " + std::string(word);
+  options.text->texts.emplace_back(word);
+  textWord = "a text";
+  return {};
+}
+
+/// An encoder that is given no tensors works on text.
+std::string Parser::checkText() {
+  TextOptions &text = *options.text;
+  const std::string tensors = !modeWord.empty()         ? modeWord
+                              : !options.inputs.empty() ? "--input"
+                              : options.random          ? "--random"
+                              : !options.outputDirectory.empty()
+                                  ? "--output-dir"
+                                  : "";
+  if (!tensors.empty())
+    return textWord.empty()
+               ? ""
+               : textWord + " and " + tensors + " do not go together";
+  if (text.texts == std::vector<std::string>{"-"}) {
+    text.texts.clear();
+    if (text.file.empty())
+      text.file = "-";
+  }
+  if (!text.texts.empty() && !text.file.empty())
+    return "--file and a text do not go together";
+  options.mode = GraphMode::Embed;
+  return {};
+}
+
+//===----------------------------------------------------------------------===//
+// All words
+//===----------------------------------------------------------------------===//
+
 std::string Parser::parseWord(std::string_view word) {
   bool isFlag = false;
   if (std::string problem = takeFlag(word, isFlag); isFlag)
     return problem;
+  if (takeTextFlag(word))
+    return {};
+  if (word == "-")
+    return takeText(word);
   const size_t equals = word.find('=');
-  const std::string option(word.substr(0, equals));
-  for (const char *name : {"--input", "--output-dir", "--check", "--rtol",
-                           "--atol", "--seed", "--threads", "--dim"}) {
-    if (option != name)
-      continue;
-    if (equals != word.npos)
-      return takeOption(option, std::string(word.substr(equals + 1)));
-    if (next == words.size())
-      return option + " takes one value";
-    return takeOption(option, words[next++]);
-  }
-  return (word.starts_with('-') ? "unknown option " : "unexpected argument ") +
-         std::string(word);
+  std::string option(word.substr(0, equals));
+  if (option == "-o")
+    option = "--output";
+  const bool isText = options.text && contains(kTextOptions, option);
+  if (!isText && !contains(kOptions, option))
+    return word.starts_with('-') ? "unknown option " + std::string(word)
+                                 : takeText(word);
+  if (equals == word.npos && next == words.size())
+    return option + " takes one value";
+  const std::string value = equals == word.npos
+                                ? words[next++]
+                                : std::string(word.substr(equals + 1));
+  return isText ? takeTextOption(option, value) : takeOption(option, value);
 }
 
 /// Options without effect are misunderstandings.
@@ -197,16 +314,39 @@ std::string Parser::check() const {
 std::string Parser::parse() {
   while (next < words.size()) {
     const std::string word = words[next++];
+    if (word == "--" && options.text) { // texts may begin with a dash
+      while (next < words.size())
+        (void)takeText(words[next++]);
+      break;
+    }
     std::string problem = parseWord(word);
     if (!problem.empty() || wantsHelp || wantsVersion)
       return problem;
   }
-  return check();
+  std::string problem = check();
+  return problem.empty() && options.text ? checkText() : problem;
 }
 
-static int printHelp(const std::string &name, const struct lqc_graph &graph) {
-  std::string text = kUsage;
-  text.replace(text.find("NAME"), 4, name);
+static void replace(std::string &text, std::string_view word,
+                    const std::string &by) {
+  text.replace(text.find(word), word.size(), by);
+}
+
+static std::string textUsage(const TextOptions &options) {
+  std::string text = kTextUsage;
+  replace(text, "POOLING", poolingName(options.pooling));
+  replace(text, "NORMALIZE", options.normalize ? "do" : "do not");
+  replace(text, "LENGTH",
+          options.maxLength ? std::to_string(options.maxLength) : "any number");
+  return text;
+}
+
+/// `encoder`: the defaults of one; null: of another graph.
+static int printHelp(const std::string &name, const struct lqc_graph &graph,
+                     const TextOptions *encoder) {
+  std::string text = encoder ? textUsage(*encoder) : kUsage;
+  replace(text, "NAME", name);
+  text += kCommonUsage;
   text += "Inputs\n";
   for (int64_t i = 0; i < graph.input_count; ++i)
     text += "  " + describeValue(graph.inputs[i]) + "\n";
@@ -214,6 +354,10 @@ static int printHelp(const std::string &name, const struct lqc_graph &graph) {
   for (int64_t i = 0; i < graph.output_count; ++i)
     text += "  " + describeValue(graph.outputs[i]) + "\n";
   text += "\nExamples:\n";
+  if (encoder)
+    text += "  " + name +
+            " \"a text\" \"another\"          a JSON array for each\n" + "  " +
+            name + " --file lines.txt -o rows.npy   numpy.load reads it\n";
   const std::string first =
       graph.input_count ? graph.inputs[0].name : std::string();
   if (graph.input_count)
@@ -230,12 +374,14 @@ static int printHelp(const std::string &name, const struct lqc_graph &graph) {
 int parseGraphCommandLine(int argc, char **argv, const struct lqc_graph &graph,
                           GraphOptions &options) {
   const std::string name = programName(argc > 0 ? argv[0] : nullptr);
+  // What --help shows are the defaults, whatever stands before it.
+  const std::optional<TextOptions> defaults = options.text;
   Parser parser(argc, argv, options);
   std::string problem = parser.parse();
   if (!problem.empty())
     return reportFailure(name, problem + "; run with --help");
   if (parser.wantsHelp)
-    return printHelp(name, graph);
+    return printHelp(name, graph, defaults ? &*defaults : nullptr);
   if (!parser.wantsVersion)
     return -1;
   Output output;

@@ -65,7 +65,8 @@ bool PayloadFile::openDescriptor(int file, std::string &error) {
   footer = found;
   return verify(Section::TokenizerTables, error) &&
          verify(Section::Info, error) && verify(Section::Summary, error) &&
-         verify(Section::Generation, error) && verify(Section::Tensors, error);
+         verify(Section::Generation, error) &&
+         verify(Section::Encoder, error) && verify(Section::Tensors, error);
 }
 
 bool PayloadFile::verify(Section section, std::string &error) const {

@@ -343,8 +343,8 @@ WordPieceTables Tokenizer::wordPieceTables() const {
           header->longestWord, header->maxWordCharacters, header->unknown};
 }
 
-std::vector<int32_t> Tokenizer::encode(std::string_view text,
-                                       bool addSpecial) const {
+std::vector<int32_t> Tokenizer::encode(std::string_view text, bool addSpecial,
+                                       size_t limit) const {
   std::string repaired;
   if (wellFormedPrefix(text) != text.size()) {
     repaired = replaceMalformed(text);
@@ -356,7 +356,11 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text,
   if (addSpecial)
     for (int32_t id : prefix)
       encoder.emit(id);
+  const size_t begin = output.size();
   encoder.encodeText(text);
+  const size_t behind = addSpecial ? suffix.size() : 0;
+  if (output.size() + behind > limit)
+    output.resize(std::max(begin, limit - std::min(limit, behind)));
   if (addSpecial)
     for (int32_t id : suffix)
       encoder.emit(id);

@@ -63,6 +63,8 @@ examples:
   lqc compile ./model --quantize=int4-g64 --quantize-override='*.down_proj.*=int8-g64' --head=int8-g64
   lqc compile ./model --quantize=int3-g64 --clip=least-squares --activations=f32
   lqc compile ./model --cpu=haswell -o portable     runs on every CPU with AVX2
+  lqc compile ./all-MiniLM-L6-v2 -o minilm          onnx/model.onnx and its tokenizer: text
+                                                    in, embeddings out
   lqc compile ./model --tokenizer=qwen2             vocab.json and merges.txt without configuration
   lqc compile ./model --quantize=int3-g64 --method=gptq --calibrate=train.txt -o tiny
   lqc compile ./model --quantize=int3-g64 --method=protect=1%,gptq --calibrate=train.txt -o tiny
@@ -302,7 +304,8 @@ struct Flags {
             "as text",
             compile};
   Text tokenizer{"tokenizer", "HOW",
-                 "none: leave it out, the executable takes token ids; gpt2, "
+                 "none: leave it out, the executable takes token ids or "
+                 "tensors; gpt2, "
                  "qwen2 (vocab.json) or bert (vocab.txt): the family of a "
                  "vocabulary whose configuration does not tell it",
                  compile};

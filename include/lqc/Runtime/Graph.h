@@ -104,6 +104,8 @@ struct lqc_graph {
 
 /* The whole program behind main(): returns the exit status. */
 int lqc_graph_main(const struct lqc_graph *graph, int argc, char **argv);
+/* The same for a graph that embeds text: with a tokenizer. */
+int lqc_encoder_main(const struct lqc_graph *graph, int argc, char **argv);
 
 #ifdef __cplusplus
 }

@@ -23,6 +23,9 @@
 //              prints it and never parses it.
 //   Summary    the same for people: UTF-8 text, as --info prints it
 //   Generation GenerationDefaults; size 0: those of LQC
+//   Encoder    EncoderDefaults of a graph that makes embeddings of text; size
+//   0:
+//              the executable takes tensors alone
 //   Tensors    a list of TensorEntry, then their names: --verify says which
 //              tensor is damaged; size 0: it cannot
 //
@@ -41,13 +44,14 @@ enum Section : uint32_t {
   Info,
   Summary,
   Generation,
+  Encoder,
   Tensors,
   SectionCount
 };
 
 inline constexpr uint64_t kPageBytes = 4096;
 inline constexpr uint64_t kPayloadMagic = 0x444c5941'5043514cULL; // "LQCPAYLD"
-inline constexpr uint32_t kPayloadVersion = 2;
+inline constexpr uint32_t kPayloadVersion = 3;
 
 struct SectionRange {
   uint64_t offset; ///< from the start of the file, a multiple of kPageBytes
@@ -66,6 +70,30 @@ struct GenerationDefaults {
   int64_t count = 256; ///< tokens to generate at most
 };
 static_assert(sizeof(GenerationDefaults) == 48);
+
+/// How the rows of a text's tokens become one.
+enum class Pooling : int64_t {
+  None, ///< the graph gives a row for each text
+  Mean, ///< of all tokens
+  Cls,  ///< the first token's
+};
+
+/// Where a graph takes text, and what its makers want of the embeddings.
+struct EncoderDefaults {
+  // Inputs of the graph, int64 or int32 (batch, sequence); all others are 0.
+  int64_t ids = 0;
+  int64_t mask = -1;      ///< 1 for tokens; -1: the graph has none
+  int64_t positions = -1; ///< 0, 1, …; -1: the graph has none
+  // Outputs; -1: the graph has none.
+  int64_t tokens = -1; ///< (batch, sequence, width)
+  int64_t text = -1;   ///< (batch, width)
+  int64_t pooling = int64_t(Pooling::Mean);
+  int64_t normalize = 1; ///< 1: embeddings have the length 1
+  int64_t maxLength = 0; ///< tokens of a text, special ones too; 0: any number
+  int64_t longest = 0;   ///< the most that the model can take; 0: any number
+  int64_t pad = 0;       ///< the token behind shorter texts of a batch
+};
+static_assert(sizeof(EncoderDefaults) == 80);
 
 /// One tensor of the weights. The section begins with one entry whose `bytes`
 /// is the number of those that follow it.

@@ -24,7 +24,8 @@ namespace lqc::runtime {
 
 inline const char *sectionName(Section section) {
   static const char *const names[SectionCount] = {
-      "weights", "tokenizer", "info", "summary", "generation", "tensors"};
+      "weights",    "tokenizer", "info",   "summary",
+      "generation", "encoder",   "tensors"};
   return names[uint32_t(section)];
 }
 
@@ -55,6 +56,38 @@ inline std::string generationProblem(const GenerationDefaults &defaults) {
                   rule.name, rule.least, rule.most, rule.value);
     return text;
   }
+  return {};
+}
+
+inline const char *poolingName(Pooling pooling) {
+  static const char *const names[] = {"none", "mean", "cls"};
+  return names[int64_t(pooling)];
+}
+
+/// What is wrong with an encoder of a graph with so many inputs and outputs:
+/// "NAME must be A to B, got: X", or "".
+inline std::string encoderProblem(const EncoderDefaults &encoder,
+                                  int64_t inputs, int64_t outputs) {
+  const struct {
+    const char *name;
+    int64_t value, least, most;
+  } rules[] = {
+      {"ids", encoder.ids, 0, inputs - 1},
+      {"mask", encoder.mask, -1, inputs - 1},
+      {"positions", encoder.positions, -1, inputs - 1},
+      {"tokens", encoder.tokens, -1, outputs - 1},
+      {"text", encoder.text, -1, outputs - 1},
+      {"pooling", encoder.pooling, 0, int64_t(Pooling::Cls)},
+      {"normalize", encoder.normalize, 0, 1},
+      {"max_length", encoder.maxLength, 0, 2147483647},
+      {"longest", encoder.longest, 0, 2147483647},
+      {"pad", encoder.pad, 0, 2147483647},
+  };
+  for (const auto &rule : rules)
+    if (rule.value < rule.least || rule.value > rule.most)
+      return std::string(rule.name) + " must be " + std::to_string(rule.least) +
+             " to " + std::to_string(rule.most) +
+             ", got: " + std::to_string(rule.value);
   return {};
 }
 

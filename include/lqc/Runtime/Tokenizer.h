@@ -303,8 +303,12 @@ public:
   /// not UTF-8 count as U+FFFD, one for each maximal subpart (Unicode, 3.9).
   /// With `addSpecial`, between the post-processor's prefix and suffix. A
   /// pattern that runs into PCRE2's match limit matches nothing more in its
-  /// piece.
-  std::vector<int32_t> encode(std::string_view text, bool addSpecial) const;
+  /// piece. At most `limit` tokens: those of the text's end are left out, the
+  /// special ones never.
+  std::vector<int32_t> encode(std::string_view text, bool addSpecial,
+                              size_t limit = SIZE_MAX) const;
+  /// How many tokens the post-processor adds.
+  size_t specialCount() const { return prefix.size() + suffix.size(); }
 
   /// Raw bytes of a token, perhaps a part of a character; "" if there is no
   /// such token.

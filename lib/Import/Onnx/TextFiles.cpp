@@ -8,10 +8,11 @@
 #include "lqc/Import/Onnx/TextFiles.h"
 
 #include "dialects/LQC/LQC.h"
+#include "lib/Import/Onnx/EncoderFiles.h"
 #include "lib/Import/Safetensors/FieldReader.h"
+#include "lib/Import/Tokenizer/TokenizerConfig.h"
 #include "lqc/Import/Safetensors/Importer.h"
 #include "lqc/Import/Tokenizer/Tokenizer.h"
-#include "lqc/Support/MappedFile.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/Support/FileSystem.h"
@@ -26,19 +27,13 @@ namespace fs = llvm::sys::fs;
 // Where they are
 //===----------------------------------------------------------------------===//
 
-static std::string pathIn(StringRef folder, const Twine &name) {
-  SmallString<256> result(folder);
-  path::append(result, name);
-  return std::string(result);
-}
-
 static bool hasSafetensors(StringRef directory) {
   std::error_code code;
   for (fs::directory_iterator entry(directory, code), end;
        !code && entry != end; entry.increment(code))
     if (path::extension(entry->path()) == ".safetensors")
       return true;
-  return fs::exists(pathIn(directory, "model.safetensors.index.json"));
+  return isThere(pathIn(directory, "model.safetensors.index.json"));
 }
 
 std::string lqc::onnxFileOf(StringRef directory) {
@@ -53,11 +48,19 @@ std::string lqc::onnxFileOf(StringRef directory) {
 std::vector<std::string> lqc::textFiles(StringRef folder) {
   std::vector<std::string> names;
   for (StringRef name : {"config.json", "generation_config.json"})
-    if (fs::exists(pathIn(folder, name)))
+    if (isThere(pathIn(folder, name)))
       names.push_back(name.str());
   for (StringRef name : tokenizerFiles(folder))
-    if (fs::exists(pathIn(folder, name)))
+    if (isThere(pathIn(folder, name)))
       names.push_back(name.str());
+  return names;
+}
+
+std::vector<std::string> lqc::embeddingFiles(StringRef folder) {
+  std::vector<std::string> names = textFiles(folder);
+  for (std::string &name : encoderFiles(folder))
+    if (!llvm::is_contained(names, name))
+      names.push_back(std::move(name));
   return names;
 }
 
@@ -88,6 +91,7 @@ struct TextConfig {
   int64_t positions = 0;
   std::optional<int64_t> bos;
   SmallVector<int64_t, 2> eos;
+  int64_t pad = 0;
 };
 } // namespace
 
@@ -112,26 +116,12 @@ static SmallVector<int64_t, 2> readTokens(FieldReader &fields, StringRef key,
   return tokens;
 }
 
-/// Reads a JSON file that holds one object.
-static llvm::Expected<llvm::json::Value> readObject(StringRef file) {
-  llvm::Expected<MappedFile> contents = MappedFile::open(file);
-  if (!contents)
-    return contents.takeError();
-  llvm::Expected<llvm::json::Value> json = parseJson(contents->text(), file);
-  if (json && !json->getAsObject())
-    return makeError("{0}: configuration must be an object, got: {1}", file,
-                     describeJson(&*json));
-  return json;
-}
-
 static llvm::Expected<TextConfig> readConfig(StringRef file) {
   TextConfig config;
-  if (!fs::exists(file))
-    return config;
-  llvm::Expected<llvm::json::Value> json = readObject(file);
+  llvm::Expected<llvm::json::Object> json = readJsonObject(file);
   if (!json)
     return json.takeError();
-  FieldReader fields(*json->getAsObject(), file);
+  FieldReader fields(*json, file);
   config.family = fields.string("model_type", config.family);
   config.vocabulary = fields.integer("vocab_size", 0);
   config.positions = fields.integer("max_position_embeddings",
@@ -141,6 +131,7 @@ static llvm::Expected<TextConfig> readConfig(StringRef file) {
   if (fields.get("bos_token_id"))
     config.bos = fields.integer("bos_token_id", std::nullopt, 0, last);
   config.eos = readTokens(fields, "eos_token_id", last);
+  config.pad = fields.integer("pad_token_id", 0, 0, last);
   if (llvm::Error error = fields.takeError())
     return std::move(error);
   return config;
@@ -155,46 +146,37 @@ static llvm::Expected<int64_t> chooseContext(const TextConfig &config,
   return chooseContextLength(config.positions, file, context);
 }
 
+/// Sets `lqc.model` and `lqc.generation`.
 static llvm::Error addModel(ModuleOp module, StringRef relative,
-                            StringRef folder, std::optional<int64_t> context) {
-  const std::string file = pathIn(folder, "config.json");
-  llvm::Expected<TextConfig> config = readConfig(file);
-  if (!config)
-    return config.takeError();
-  llvm::Expected<int64_t> positions = chooseContext(*config, file, context);
+                            StringRef folder, TextConfig &config,
+                            std::optional<int64_t> context) {
+  llvm::Expected<int64_t> positions =
+      chooseContext(config, pathIn(folder, "config.json"), context);
   if (!positions)
     return positions.takeError();
   llvm::Expected<std::optional<GenerationConfig>> generation =
       importGenerationConfig(module, folder,
-                             config->vocabulary ? config->vocabulary
-                                                : int64_t(INT32_MAX) + 1);
+                             config.vocabulary ? config.vocabulary
+                                               : int64_t(INT32_MAX) + 1);
   if (!generation)
     return generation.takeError();
   if (*generation && (*generation)->bosToken)
-    config->bos = (*generation)->bosToken;
+    config.bos = (*generation)->bosToken;
   if (*generation && (*generation)->eosTokens)
-    config->eos = *(*generation)->eosTokens;
+    config.eos = *(*generation)->eosTokens;
   MLIRContext *mlirContext = module.getContext();
   module->setAttr(
       kModelAttrName,
-      ModelAttr::get(mlirContext, config->family, config->vocabulary,
-                     *positions, config->bos.value_or(-1),
-                     DenseI64ArrayAttr::get(mlirContext, config->eos),
+      ModelAttr::get(mlirContext, config.family, config.vocabulary, *positions,
+                     config.bos.value_or(-1),
+                     DenseI64ArrayAttr::get(mlirContext, config.eos),
                      tokenizerFiles(folder).empty() ? "" : relative));
   return llvm::Error::success();
 }
 
 //===----------------------------------------------------------------------===//
-// Which graphs they are for
+// The module
 //===----------------------------------------------------------------------===//
-
-/// Tokens, masks and positions are integers of a batch and a sequence.
-static bool isTokens(Type type) {
-  RankedTensorType tensor = dyn_cast<RankedTensorType>(type);
-  return tensor && tensor.getRank() == 2 &&
-         (tensor.getElementType().isInteger(64) ||
-          tensor.getElementType().isInteger(32));
-}
 
 llvm::Error lqc::importTextFiles(ModuleOp module, StringRef file,
                                  std::optional<int64_t> context) {
@@ -208,5 +190,12 @@ llvm::Error lqc::importTextFiles(ModuleOp module, StringRef file,
   SmallString<256> folder(parent.empty() ? "." : parent);
   if (relative != ".")
     path::append(folder, relative);
-  return addModel(module, relative, folder, context);
+  llvm::Expected<TextConfig> config = readConfig(pathIn(folder, "config.json"));
+  if (!config)
+    return config.takeError();
+  if (llvm::Error error = addModel(module, relative, folder, *config, context))
+    return error;
+  if (tokenizerFiles(folder).empty())
+    return llvm::Error::success();
+  return importEncoderFiles(main, folder, {config->positions, config->pad});
 }

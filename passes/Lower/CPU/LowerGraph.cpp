@@ -468,18 +468,18 @@ static void createProgram(ModuleOp module) {
   b.setInsertionPointToEnd(module.getBody());
   Type pointer = pointerType(b.getContext());
   Type i32 = b.getI32Type();
-  LLVM::LLVMFuncOp program = LLVM::LLVMFuncOp::create(
+  LLVM::LLVMFuncOp entry = LLVM::LLVMFuncOp::create(
       b, "main", LLVM::LLVMFunctionType::get(i32, {i32, pointer}),
       LLVM::Linkage::Weak);
-  Block *entry = program.addEntryBlock(b);
-  b.setInsertionPointToStart(entry);
+  Block *body = entry.addEntryBlock(b);
+  b.setInsertionPointToStart(body);
+  StringRef program =
+      module->hasAttr(kEncoderAttrName) ? "lqc_encoder_main" : "lqc_graph_main";
   Value graph = LLVM::AddressOfOp::create(b, pointer, "lqc_graph");
   Value status =
       LLVM::CallOp::create(
-          b,
-          runtimeFunction(module, "lqc_graph_main", i32,
-                          {pointer, i32, pointer}),
-          ValueRange{graph, entry->getArgument(0), entry->getArgument(1)})
+          b, runtimeFunction(module, program, i32, {pointer, i32, pointer}),
+          ValueRange{graph, body->getArgument(0), body->getArgument(1)})
           .getResult();
   LLVM::ReturnOp::create(b, status);
 }

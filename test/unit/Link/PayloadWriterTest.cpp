@@ -143,7 +143,7 @@ TEST_F(PayloadWriterTest, damageIsNamed) {
   const std::string name = folder / "damaged: payload ";
   EXPECT_EQ(problemAfter([](PayloadFooter &) {}), "fine");
   EXPECT_EQ(problemAfter([](PayloadFooter &f) { f.version = 9; }),
-            name + "footer: version must be 2, got: 9");
+            name + "footer: version must be 3, got: 9");
   EXPECT_EQ(problemAfter([](PayloadFooter &f) { f.reserved = 3; }),
             name + "footer: reserved field must be 0, got: 3");
   EXPECT_EQ(problemAfter([](PayloadFooter &f) { f.fileBytes = 7; }),

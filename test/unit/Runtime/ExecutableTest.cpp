@@ -436,7 +436,7 @@ TEST_F(ExecutableTest, damagedPayloadIsNamed) {
                      runtime::PayloadFooter &footer) { footer.version = 1; },
                  "--tokens 1");
   EXPECT_EQ(result.status, 1);
-  EXPECT_EQ(result.err, "damaged: payload footer: version must be 2, got: 1\n");
+  EXPECT_EQ(result.err, "damaged: payload footer: version must be 3, got: 1\n");
   result = runDamaged(
       [&](std::string &, runtime::PayloadFooter &footer) {
         footer[runtime::Weights].bytes = 32;

@@ -84,6 +84,38 @@ TEST(Golden, Stages) {
   EXPECT_GT(count, 40u);
 }
 
+/// Each line puts another post-processor around small-wordpiece, and cuts texts
+/// to a length (0: to none).
+TEST(Golden, Ends) {
+  llvm::Expected<llvm::json::Value> base = llvm::json::parse(
+      readFile(goldenDirectory() + "/small-wordpiece/tokenizer.json"));
+  ASSERT_TRUE(bool(base)) << llvm::toString(base.takeError());
+  std::istringstream lines(readFile(goldenDirectory() + "/ends.jsonl"));
+  size_t count = 0;
+  for (std::string line; std::getline(lines, line);) {
+    llvm::Expected<llvm::json::Value> test = llvm::json::parse(line);
+    ASSERT_TRUE(bool(test)) << llvm::toString(test.takeError());
+    llvm::json::Object file = *base->getAsObject();
+    file["post_processor"] = *test->getAsObject()->get("post_processor");
+    TemporaryModel model(
+        llvm::formatv("{0}", llvm::json::Value(std::move(file))).str());
+    OpenTokenizer tokenizer = openDirectory(model.path);
+    ASSERT_TRUE(tokenizer.tokenizer) << tokenizer.error;
+    for (const llvm::json::Value &value :
+         *test->getAsObject()->getArray("cases")) {
+      const llvm::json::Array &part = *value.getAsArray();
+      const int64_t limit = *part[0].getAsInteger();
+      EXPECT_EQ(tokenizer->encode(*part[1].getAsString(), true,
+                                  limit ? size_t(limit) : SIZE_MAX),
+                idsOf(*part[2].getAsArray()))
+          << line.substr(0, 300) << "\n"
+          << limit << " tokens of " << part[1].getAsString()->str();
+      ++count;
+    }
+  }
+  EXPECT_GT(count, 150u);
+}
+
 //===----------------------------------------------------------------------===//
 // Real tokenizers beside the project
 //===----------------------------------------------------------------------===//

@@ -11,6 +11,7 @@ ones of each kind that this script trains on the bundled text:
     small-wordpiece       a vocabulary written by hand, with BERT's stages, uncased
     small-bert            vocab.txt and configuration: words of another case, accents
     stages.jsonl          small-llama2 with other normalizers and pre-tokenizers
+    ends.jsonl            small-wordpiece with other post-processors and a limit of tokens
     bert-characters.json  what BERT's stages take each character for
 
 Needs PyPI's tokenizers and sentencepiece, and is only run by hand when a case is added:
@@ -21,7 +22,8 @@ Needs PyPI's tokenizers and sentencepiece, and is only run by hand when a case i
 NAME.jsonl holds one object a line: `text` (or `hex`, bytes that are not UTF-8),
 the `ids` with special tokens added, and `decoded`, the text of those ids without
 control tokens, if that is not `text`. stages.jsonl has the fields of tokenizer.json
-that differ, and `cases`: pairs of a text and its ids. The seed is fixed: running this
+that differ, and `cases`: pairs of a text and its ids, ends.jsonl the post_processor and
+cases that begin with the limit. The seed is fixed: running this
 again gives the same bytes.
 """
 
@@ -61,6 +63,9 @@ LINES = [
     "\u2581", " \u2581a\u2581 <0x41>b", "<s>a</s> <unk>", "[SYM]x [SYM] y[CTL]", "\u2460\u2126\ufb03 \u2460\u2460\u2460 \u00c5A\u030a",
     "verily verilyverily", " Xyzzy Xyzzy", "\ue000\U0010ffff\ufffd",
 ]
+
+# Of each length around the limits.
+END_LINES = ["", "the", "the king", "unaffable [CLS] x", "the king and the", "the king and the man and", LINES[11], LINES[12]]
 
 BROKEN = [
     b"\xff", b"a\x80b", b"\xc0\xaf", b"\xe2\x82", b"\xe2\x82 x", b"\xf0\x9f\x98", b"\xf0\x9f\x98\xf0\x9f\x98\x80",
@@ -350,6 +355,30 @@ def write_stages(text):
             file.write(json.dumps(case, ensure_ascii=False, separators=(",", ":")) + "\n")
 
 
+def write_ends():
+    """What post-processors put around a text, and what is left of a long one: small-wordpiece."""
+    tables = json.loads((GOLDEN / "small-wordpiece" / "tokenizer.json").read_text(encoding="utf-8"))
+    ids = tables["model"]["vocab"]
+    end = lambda name: (name, ids[name])
+    bert = processors.BertProcessing(end("[SEP]"), end("[CLS]"))
+    template = lambda single, *names: processors.TemplateProcessing(single=single, special_tokens=[end(name) for name in names])
+    stages = [
+        bert, processors.RobertaProcessing(end("[SEP]"), end("[CLS]")), template("$A"), template("[CLS] $A", "[CLS]"),
+        template("[CLS] [UNK] $A [SEP] [SEP] [PAD]", "[CLS]", "[UNK]", "[SEP]", "[PAD]"),
+        processors.Sequence([processors.ByteLevel(), bert, template("[PAD] $0 [UNK]", "[PAD]", "[UNK]")]),
+    ]
+    with open(GOLDEN / "ends.jsonl", "w", encoding="utf-8", newline="\n") as file:
+        for stage in stages:
+            tokenizer = Tokenizer.from_str(json.dumps(tables))
+            tokenizer.post_processor = stage
+            case = {"post_processor": json.loads(tokenizer.to_str())["post_processor"], "cases": []}
+            for length in [0, 6, 7, 12]:  # 0: any
+                if length:
+                    tokenizer.enable_truncation(length)
+                case["cases"] += [[length, line, tokenizer.encode(line).ids] for line in END_LINES]
+            file.write(json.dumps(case, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
 def write_characters():
     """What BERT's stages take each character for: ranges, first and last."""
     def normal(line, stage):
@@ -387,6 +416,7 @@ def main():
         name = {SmallSentencePiece: "small-sentencepiece"}.get(make, make.__name__.removeprefix("make_").replace("_", "-"))
         write_cases(tokenizer, name, text, WORD_PIECE_LINES if make in [make_small_wordpiece, make_small_bert] else [])
     write_stages(text)
+    write_ends()
     write_characters()
 
 

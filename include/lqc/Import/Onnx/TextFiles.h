@@ -35,12 +35,17 @@ std::string onnxFileOf(llvm::StringRef directory);
 /// if there are none.
 std::string textFolder(llvm::StringRef path);
 
-/// Names of the files of a folder that importTextFiles() reads.
+/// Names of the files of a folder that say something of any model's tokens: its
+/// configuration and its tokenizer.
 std::vector<std::string> textFiles(llvm::StringRef folder);
 
+/// These, and what says how an encoder's rows become embeddings.
+std::vector<std::string> embeddingFiles(llvm::StringRef folder);
+
 /// Keeps what the files beside the graph's model `path` say: `lqc.model` (0 for
-/// a vocabulary or a context that they do not tell) and `lqc.generation`. A
-/// graph that takes no tokens stays as it is. `context`: positions, if the user
+/// a vocabulary or a context that they do not tell), `lqc.generation` and, if
+/// it is an encoder with a tokenizer, `lqc.encoder`. A graph that takes no
+/// tokens stays as it is. `context`: positions, if the user
 /// chose them. Errors are one line: "FILE: key: rule, got: value".
 llvm::Error importTextFiles(mlir::ModuleOp module, llvm::StringRef path,
                             std::optional<int64_t> context);
