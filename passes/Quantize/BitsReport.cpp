@@ -96,6 +96,8 @@ static uint64_t countParameters(WeightOp weight, SymbolTable &symbols,
   RankedTensorType type = weight.getTensorType();
   if (weight.getValue()) // indices of columns are no parameters
     return type.getElementType().isInteger() ? 0 : type.getNumElements();
+  if (weight.getYielded().getDefiningOp<AssembleOp>()) // not bytes and scales
+    return type.getNumElements();
   uint64_t sum = 0;
   weight.getInitializer().walk([&](GetWeightOp read) {
     sum += countParameters(symbols.lookup<WeightOp>(read.getWeight()), symbols,

@@ -74,6 +74,41 @@ static std::string control() {
   return model.bytes();
 }
 
+/// Codes in blocks, shared heads and rotary tables of ONNX Runtime.
+static std::string contrib() {
+  OnnxModel model;
+  onnx::OperatorSetIdProto *set = model.model.add_opset_import();
+  set->set_domain("com.microsoft");
+  set->set_version(1);
+  model.input("x", kFloat, {"b", "s", int64_t(32)})
+      .input("past_k", kFloat, {"b", int64_t(1), "past", int64_t(16)})
+      .input("past_v", kFloat, {"b", int64_t(1), "past", int64_t(16)})
+      .input("lengths", onnx::TensorProto::INT32, {"b"})
+      .input("total", onnx::TensorProto::INT32, {})
+      .output("y");
+  onnx::TensorProto &codes = model.floats("codes", {64, 1, 16}, {});
+  codes.set_data_type(onnx::TensorProto::UINT8);
+  codes.set_raw_data(std::string(1024, 'c'));
+  model.floats("scales", {64, 1}, std::vector<float>(64, 0.1f));
+  model.floats("cos", {4, 8}, std::vector<float>(32, 1));
+  model.floats("sin", {4, 8}, std::vector<float>(32, 0));
+  onnx::NodeProto &product =
+      model.node("MatMulNBits", {"x", "codes", "scales"}, {"qkv"});
+  setInteger(product, "N", 64);
+  setInteger(product, "K", 32);
+  setInteger(product, "block_size", 32);
+  product.set_domain("com.microsoft");
+  onnx::NodeProto &attention = model.node(
+      "GroupQueryAttention",
+      {"qkv", "", "", "past_k", "past_v", "lengths", "total", "cos", "sin"},
+      {"y"});
+  setInteger(attention, "num_heads", 2);
+  setInteger(attention, "kv_num_heads", 1);
+  setInteger(attention, "do_rotary", 1);
+  attention.set_domain("com.microsoft");
+  return model.bytes();
+}
+
 std::vector<std::string> lqc::test::fuzzSeeds() {
-  return {shapes(), convolution(), control()};
+  return {shapes(), convolution(), control(), contrib()};
 }

@@ -15,14 +15,30 @@ using namespace lqc;
 
 llvm::ArrayRef<llvm::ArrayRef<OnnxOp>> lqc::onnxOps() {
   static const llvm::ArrayRef<OnnxOp> kFamilies[] = {
-      constantOps(),       elementwiseOps(),    activationOps(),
-      shapeOps(),          indexingOps(),       selectionOps(),
-      reductionOps(),      normalizationOps(),  productOps(),
-      convolutionOps(),    poolOps(),           resizeOps(),
-      quantizationOps(),   controlOps(),        recurrentOps(),
-      lossOps(),           detectionOps(),      signalOps(),
-      attentionOps(),      blockQuantizedOps(), fusedOps(),
-      fusedAttentionOps(), qlinearOps(),
+      constantOps(),
+      elementwiseOps(),
+      activationOps(),
+      shapeOps(),
+      indexingOps(),
+      selectionOps(),
+      reductionOps(),
+      normalizationOps(),
+      productOps(),
+      convolutionOps(),
+      poolOps(),
+      resizeOps(),
+      quantizationOps(),
+      controlOps(),
+      recurrentOps(),
+      lossOps(),
+      detectionOps(),
+      signalOps(),
+      attentionOps(),
+      blockQuantizedOps(),
+      fusedOps(),
+      fusedAttentionOps(),
+      groupQueryAttentionOps(),
+      qlinearOps(),
   };
   return kFamilies;
 }

@@ -65,6 +65,7 @@ llvm::ArrayRef<OnnxOp> attentionOps();
 llvm::ArrayRef<OnnxOp> blockQuantizedOps();
 llvm::ArrayRef<OnnxOp> fusedOps();
 llvm::ArrayRef<OnnxOp> fusedAttentionOps();
+llvm::ArrayRef<OnnxOp> groupQueryAttentionOps();
 llvm::ArrayRef<OnnxOp> qlinearOps();
 
 } // namespace lqc

@@ -155,7 +155,18 @@ TEST(ContribError, MatMulNBitsInputs) {
   Contrib bytes("MatMulNBits");
   bytes.integer("N", 24).integer("K", 64).integer("block_size", 32);
   bytes.input("a", kFloat, {3, 64}).input("b", kInt8).input("s");
-  EXPECT_EQ(bytes.import(), "B must be uint8");
+  EXPECT_EQ(bytes.import(), "B must be uint8, got: int8");
+  Contrib turned("MatMulNBits");
+  turned.integer("N", 24).integer("K", 64).integer("block_size", 32);
+  turned.input("a", kFloat, {3, 64}).input("b", kUint8, {16, 2, 24});
+  turned.input("s", kFloat, {24, 2});
+  EXPECT_EQ(turned.import(), "B must begin with its 24 rows");
+  Contrib wide("MatMulNBits");
+  wide.integer("N", 24).integer("K", 64).integer("block_size", 32);
+  wide.input("a", onnx::TensorProto::DOUBLE, {3, 64});
+  wide.input("b", kUint8, {24, 2, 16});
+  wide.input("s", onnx::TensorProto::DOUBLE, {24, 2});
+  EXPECT_EQ(wide.import(), "scales must be float, float16 or bfloat16");
   Contrib narrow("MatMulNBits");
   narrow.integer("N", 24).integer("K", 64).integer("block_size", 32);
   narrow.input("a", kFloat, {3, 60}).input("b", kUint8, {24, 2, 16});
@@ -172,6 +183,26 @@ TEST(ContribError, MatMulNBitsOrder) {
   for (int i = 0; i < 64; ++i)
     order.add_int32_data(i == 5 ? 2 : 0);
   EXPECT_EQ(node.import(), "g_idx must be 0 to 1, got: 2");
+}
+
+TEST(ContribError, GatherBlockQuantized) {
+  auto table = [](int type, std::vector<int64_t> dims) {
+    return Contrib("GatherBlockQuantized")
+        .integer("block_size", 32)
+        .input("d", type, dims)
+        .input("i", kInt64, {3})
+        .input("s", kFloat, {9, 2});
+  };
+  EXPECT_EQ(table(kUint8, {9, 2, 16}).import(),
+            "data must have 2 dimensions, got: 3");
+  EXPECT_EQ(table(kInt8, {9, 32}).import(), "data must be uint8, got: int8");
+  EXPECT_EQ(table(kUint8, {9, 40}).import(),
+            "data must have whole blocks of columns");
+  EXPECT_EQ(table(kUint8, {0, 32}).import(), "the sizes of data must be known");
+  EXPECT_EQ(table(kUint8, {9, 32}).integer("gather_axis", 1).import(),
+            "rows must be gathered, and columns be in blocks");
+  EXPECT_EQ(table(kUint8, {9, 32}).input("z", kFloat, {9, 2}).import(),
+            "zero_points must be uint8");
 }
 
 //===----------------------------------------------------------------------===//
@@ -258,6 +289,11 @@ static Contrib merged(const std::vector<int64_t> &weights) {
 }
 
 TEST(ContribError, Attention) {
+  Contrib open("Attention");
+  open.integer("num_heads", 2).input("x", kFloat, {2, 3, 6});
+  open.node().add_input("w");
+  open.model.input("w", kFloat, {int64_t(6), "columns"});
+  EXPECT_EQ(open.import(), "the columns of the weights must be known");
   EXPECT_EQ(merged({6, 24}).integer("do_rotary", 1).import(),
             "do_rotary is not supported");
   EXPECT_EQ(merged({6, 24}).integer("past_present_share_buffer", 1).import(),
@@ -309,6 +345,15 @@ TEST(ContribError, GroupQueryAttention) {
             "windows of the cache and padded chunks are not supported");
   EXPECT_EQ(whole().output("").output("").output("qk").import(),
             "the scores are not given");
+  EXPECT_EQ(whole().integer("local_window_size", 0).import(),
+            "local_window_size must be positive, or -1 for none");
+  EXPECT_EQ(whole().skip(4).input("sink", kFloat, {2, 2}).import(),
+            "head_sink must have 1 dimensions, got: 2");
+  Contrib open("GroupQueryAttention");
+  open.integer("num_heads", 4).integer("kv_num_heads", 2);
+  open.node().add_input("q");
+  open.model.input("q", kFloat, {int64_t(2), int64_t(1), "columns"});
+  EXPECT_EQ(open.import(), "the size of heads must be known");
   EXPECT_EQ(Contrib("GroupQueryAttention")
                 .integer("num_heads", 4)
                 .integer("kv_num_heads", 2)
@@ -387,6 +432,17 @@ TEST(ContribError, EmbedLayerNormalization) {
 }
 
 TEST(ContribError, Codes) {
+  auto pool = [](std::vector<int64_t> dims, int zero) {
+    return Contrib("QLinearGlobalAveragePool")
+        .input("x", kUint8, dims)
+        .input("xs", kFloat, {})
+        .input("xz", kUint8, {})
+        .input("ys", kFloat, {})
+        .input("yz", zero, {})
+        .import();
+  };
+  EXPECT_EQ(pool({2, 3}, kUint8), "the input must have channels and positions");
+  EXPECT_EQ(pool({2, 3, 4}, kFloat), "the zero point must be an integer");
   auto add = [](int type, std::vector<int64_t> scale, int scaleType) {
     return Contrib("QLinearAdd")
         .input("a", type, {4})

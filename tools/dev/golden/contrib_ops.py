@@ -376,6 +376,15 @@ blocks("4_in_order", 4, 32, order=np.arange(64) // 32)
 blocks("8_computed", 8, 32, zeros="packed", constants=())
 
 
+for bits in 4, 8:
+    for zeros in False, True:
+        table = [("d", codes(9, 64 * bits // 8)), ("i", np.array([[0, 8], [3, -1]], np.int64)),
+                 ("s", np.abs(normal(9, 2, scale=0.1)))]  # fmt: skip
+        if zeros:
+            table.append(("z", codes(9, bits // 4)))
+        case(f"gather_block_quantized_{bits}{'_zeros' if zeros else ''}", "GatherBlockQuantized", table,
+             constants="dsz", bits=bits, block_size=32)  # fmt: skip
+case("gather_block_quantized_computed", "GatherBlockQuantized", table, bits=8, block_size=32)
 
 #
 # Loops of ONNX itself whose sizes grow, until a condition ends them

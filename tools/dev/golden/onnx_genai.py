@@ -81,8 +81,9 @@ def quantized(matrix):
 
 
 class Builder:
-    def __init__(self, config, tensors, is_quantized):
+    def __init__(self, config, tensors, is_quantized, has_coded_head=False):
         self.config, self.tensors, self.is_quantized = config, tensors, is_quantized
+        self.has_coded_head = has_coded_head  # and embedding
         self.nodes, self.initializers = [], []
         self.heads = config["num_attention_heads"]
         self.shared = config["num_key_value_heads"]
@@ -128,7 +129,7 @@ class Builder:
         if f"{names[0]}.bias" in tensors:
             bias = np.concatenate([tensors[f"{name}.bias"] for name in names])
         name = names[0] if len(names) == 1 else names[0].replace("q_proj", "qkv_proj")
-        return self.product(x, name, matrix, bias, self.is_quantized and not is_head)
+        return self.product(x, name, matrix, bias, self.has_coded_head if is_head else self.is_quantized)
 
     def norm(self, stream, added, name):
         """The norm of stream + added, and that sum."""
@@ -183,11 +184,20 @@ class Builder:
         product = self.node("Mul", [active, up], f"/{prefix}/Mul/output_0")
         return self.linear(product, f"{prefix}.down_proj")
 
+    def embedding(self):
+        name, output = "model.embed_tokens", "/model/embed_tokens/output_0"
+        table = self.tensors[f"{name}.weight"]
+        if not self.has_coded_head:
+            return self.node("Gather", [self.constant(f"{name}.weight", table), "input_ids"], output)
+        codes, scales = quantized(table)
+        inputs = [self.constant(f"{name}.qweight", codes.reshape(len(table), -1)), "input_ids",
+                  self.constant(f"{name}.scales", scales)]  # fmt: skip
+        return self.contrib("GatherBlockQuantized", inputs, output, bits=4, block_size=BLOCK,
+                            gather_axis=0, quantize_axis=1)  # fmt: skip
+
     def model(self, is_packed):
         self.mask()
-        table = self.constant("model.embed_tokens.weight", self.tensors["model.embed_tokens.weight"])
-        stream = self.node("Gather", [table, "input_ids"], "/model/embed_tokens/output_0")
-        added = None
+        stream, added = self.embedding(), None
         layers = range(self.config["num_hidden_layers"])
         for i in layers:
             x, stream = self.norm(stream, added, f"model.layers.{i}.input_layernorm")
@@ -220,14 +230,14 @@ class Builder:
 
 
 def main():
-    for name, folder, is_packed, is_quantized in [
+    for name, folder, is_packed, *coded in [
         ("decoder-genai", "tiny-biases", True, False),
         ("decoder-genai-int4", "tiny-biases", True, True),
         ("decoder-genai-apart", "tiny-biases", False, True),
-        ("decoder-genai-llama3", "tiny-llama3-rope", True, True),
+        ("decoder-genai-llama3", "tiny-llama3-rope", True, True, True),
     ]:
         config, tensors = read_checkpoint(GOLDEN / folder)
-        model = Builder(config, tensors, is_quantized).model(is_packed)
+        model = Builder(config, tensors, *coded).model(is_packed)
         onnx.save(model, GOLDEN / "onnx" / f"{name}.onnx")
 
 

@@ -1,1 +1,1 @@
-By1JlX»@lX;AlX»AlX;B
+By1JBæ$@Bæ¤@Bæ$ABæ¤ACæ$B
