@@ -122,6 +122,28 @@ void LinearOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
   patterns.add(absorbDequantize);
 }
 
+LogicalResult IntegerLinearOp::verify() {
+  SchemeAttr scheme = schemeOf(getWeight().getType()); // C1
+  if (!scheme || scheme.getValue().bits != 8 ||
+      scheme.getValue().zero != ZeroPoint::None ||
+      scheme.getValue().groupSize != 0 || scheme.getValue().isActivation() ||
+      levelStep(scheme.getValue()) == 0)
+    return emitOpError("weight must have a scheme int8-g0 or int8-g0-f32, "
+                       "got: ")
+           << getWeight().getType();
+  if (failed(verifyEqual(*this,
+                         "input rows must be as long as weight rows", // C2
+                         columnsOf(getInput()), columnsOf(getWeight()))) ||
+      failed(verifyRows(*this, getInput(), getResult(), "input row")) || // C3
+      failed(verifyEqual(*this, "result must have one column per weight row",
+                         columnsOf(getResult()), rowsOf(getWeight()))))
+    return failure();
+  if (!getBias())
+    return success();
+  return verifyEqual(*this, "bias must have one element per weight row", // C4
+                     rowsOf(getBias()), rowsOf(getWeight()));
+}
+
 bool LinearOp::readsKeptColumns() {
   SplitColumnsOp split = getInput().getDefiningOp<SplitColumnsOp>();
   return split && getInput() == split.getKept();

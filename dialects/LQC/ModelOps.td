@@ -61,6 +61,31 @@ def LQC_LinearOp : LQC_TensorOp<"linear"> {
   }];
 }
 
+def LQC_IntegerLinearOp : LQC_TensorOp<"integer_linear"> {
+  let summary = "multiplies rows of bytes by a matrix of codes, exactly";
+  let description = [{
+    `result[t, o] = sum_i input[t, i] * code(weight[o, i]) (+ bias[o])`, in 32-bit
+    integers. The bytes of the input count from 0 to 255, the codes of the weight
+    from -128 to 127; its scales are left to who reads the result. This is what
+    models that were quantized before (ONNX's QDQ, QLinear and Integer operators)
+    consist of.
+
+    ```mlir
+    %y = lqc.integer_linear %x, %w : (tensor<?x64xi8>, tensor<96x64xf32, #lqc.scheme<"int8-g0-f32">>) -> tensor<?x96xi32>
+    ```
+
+    **Constraints**
+    * C1: the weight has a scheme `int8` with one scale a row
+    * C2: input rows are as long as weight rows
+    * C3: the result has one row an input row and one column a weight row
+    * C4: the bias has one element a weight row
+  }];
+  let arguments = (ins 2DTensorOf<[I8]>:$input, LQC_Matrix:$weight,
+                       Optional<1DTensorOf<[I32]>>:$bias);
+  let results = (outs 2DTensorOf<[I32]>:$result);
+  let hasVerifier = 1;
+}
+
 def LQC_SplitColumnsOp : LQC_TensorOp<"split_columns", [
     TypesMatchWith<"rest has the input's type", "input", "rest", "$_self">]> {
   let summary = "sets some columns apart";

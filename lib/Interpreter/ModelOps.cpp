@@ -86,6 +86,28 @@ static llvm::Error linear(LinearOp op, Frame &frame) {
   return llvm::Error::success();
 }
 
+static llvm::Error integerLinear(IntegerLinearOp op, Frame &frame) {
+  const TensorValue &input = frame.get(op.getInput());
+  const QuantizedTensor &weight = frame.get(op.getWeight()).quantized();
+  int64_t rows = rowsOf(input), columns = columnsOf(input);
+  if (llvm::Error error =
+          checkSame(op, "columns of the weight", weight.columns, columns))
+    return error;
+  std::vector<int64_t> result(rows * weight.rows);
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t o = 0; o < weight.rows; ++o) {
+      int64_t sum = op.getBias() ? frame.get(op.getBias()).integers()[o] : 0;
+      for (int64_t c = 0; c < columns; ++c)
+        sum += (input.integers()[r * columns + c] & 255) *
+               (int64_t(weight.codes[o * columns + c]) -
+                weight.scheme.symmetricZero());
+      result[r * weight.rows + o] = static_cast<int32_t>(sum); // wraps
+    }
+  frame.set(op,
+            TensorValue::ofIntegers({rows, weight.rows}, std::move(result)));
+  return llvm::Error::success();
+}
+
 static llvm::Error splitColumns(SplitColumnsOp op, Frame &frame) {
   const TensorValue &input = frame.get(op.getInput());
   const std::vector<int64_t> &indices = frame.get(op.getIndices()).integers();
@@ -381,6 +403,7 @@ static llvm::Error attention(AttentionOp op, Frame &frame) {
 
 void lqc::addModelOps(OpTable &table) {
   addOp<EmbeddingOp>(table, embedding);
+  addOp<IntegerLinearOp>(table, integerLinear);
   addOp<LinearOp>(table, linear);
   addOp<SplitColumnsOp>(table, splitColumns);
   addOp<RmsNormOp>(table, rmsNorm);

@@ -41,6 +41,8 @@ static bool isRows(Value value) {
 static bool hasKernel(Operation *op) {
   if (LinearOp linear = dyn_cast<LinearOp>(op))
     return isRows(linear.getInput()) && packedOf(linear.getWeight().getType());
+  if (IntegerLinearOp linear = dyn_cast<IntegerLinearOp>(op))
+    return bool(packedOf(linear.getWeight().getType()));
   if (QuantizeOp quantize = dyn_cast<QuantizeOp>(op))
     return schemeOf(quantize.getType()).getValue().isActivation();
   if (EmbeddingOp embedding = dyn_cast<EmbeddingOp>(op))
@@ -108,11 +110,12 @@ private:
 /// The patches that a linear multiplies, if its kernel can find them in the
 /// image itself: everything but the size of the batch is known.
 static PatchesOp fusedPatches(Operation *op) {
-  LinearOp linear = dyn_cast<LinearOp>(op);
-  PatchesOp patches =
-      linear ? linear.getInput().getDefiningOp<PatchesOp>() : PatchesOp();
-  if (!patches || schemeOf(linear.getWeight().getType()) ||
-      patches.getKernel().size() > 2)
+  if (!isa<LinearOp, IntegerLinearOp>(op))
+    return {};
+  PatchesOp patches = op->getOperand(0).getDefiningOp<PatchesOp>();
+  // Groups of columns that share a scale are not those of a patch's segments.
+  bool hasGroups = isa<LinearOp>(op) && schemeOf(op->getOperand(1).getType());
+  if (!patches || hasGroups || patches.getKernel().size() > 2)
     return {};
   RankedTensorType image = cast<RankedTensorType>(patches.getInput().getType());
   bool isKnown =
@@ -143,7 +146,7 @@ KernelOp Dispatcher::kernelFor(Operation *op, PatchesOp patches) {
     return kernels.get(op, inputs, results);
   // One image of a batch has many rows.
   inputs[0] = withDynamicRows(patches.getInput().getType());
-  return kernels.getConvolution(patches, cast<LinearOp>(op), inputs,
+  return kernels.getConvolution(patches, op, inputs,
                                 withDynamicRows(op->getResultTypes()[0]));
 }
 

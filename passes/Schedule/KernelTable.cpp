@@ -25,7 +25,8 @@ static constexpr int64_t kPanelRows = 64;
 /// attention, tokens for the rest; nothing for operations without a kernel.
 static std::optional<Units> unitsOf(OperationName name, ArrayRef<Type> inputs) {
   StringRef op = name.getStringRef();
-  if (op == LinearOp::getOperationName()) {
+  if (op == LinearOp::getOperationName() ||
+      op == IntegerLinearOp::getOperationName()) {
     int64_t outputs = cast<RankedTensorType>(inputs[1]).getDimSize(0);
     int64_t tile = packedOf(inputs[1]).getTileRows();
     // A step's rows fit one panel.
@@ -97,7 +98,7 @@ KernelOp KernelTable::get(StringRef mnemonic, ArrayRef<Type> inputs,
                 results, DictionaryAttr::get(context, attributes), loc);
 }
 
-KernelOp KernelTable::getConvolution(PatchesOp patches, LinearOp linear,
+KernelOp KernelTable::getConvolution(PatchesOp patches, Operation *linear,
                                      ArrayRef<Type> inputs, Type result) {
   Units units = *unitsOf(linear->getName(), inputs);
   units.rows = kPanelRows;
@@ -106,12 +107,11 @@ KernelOp KernelTable::getConvolution(PatchesOp patches, LinearOp linear,
   os << patches->getAttrDictionary();
   return create(
       "convolution" + text, units, "convolution", inputs, result,
-      linear.getLoc(), [&](OpBuilder &builder, ValueRange arguments) {
+      linear->getLoc(), [&](OpBuilder &builder, ValueRange arguments) {
         IRMapping mapping;
         mapping.map(patches.getInput(), arguments[0]);
-        mapping.map(linear.getWeight(), arguments[1]);
-        if (linear.getBias())
-          mapping.map(linear.getBias(), arguments[2]);
+        for (unsigned i = 1; i < arguments.size(); ++i)
+          mapping.map(linear->getOperand(i), arguments[i]);
         Operation *rows = builder.clone(*patches, mapping);
         RankedTensorType type = patches.getType();
         rows->getResult(0).setType(RankedTensorType::get(

@@ -34,9 +34,10 @@ public:
                llvm::ArrayRef<mlir::NamedAttribute> attributes,
                mlir::Location loc);
 
-  /// The kernel of a linear of patches, which are not written down. `inputs`:
-  /// of the image, the packed weight and the bias if there is one.
-  KernelOp getConvolution(PatchesOp patches, LinearOp linear,
+  /// The kernel of a linear, of floats or bytes, of patches, which are not
+  /// written down. `inputs`: of the image, the packed weight and the bias if
+  /// there is one.
+  KernelOp getConvolution(PatchesOp patches, mlir::Operation *linear,
                           llvm::ArrayRef<mlir::Type> inputs, mlir::Type result);
 
   /// How a kernel's work is cut: `units` for each `rows` rows, or in all.

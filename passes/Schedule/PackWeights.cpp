@@ -85,6 +85,8 @@ void PackWeightsPass::runOnOperation() {
   getOperation().walk([&](Operation *op) {
     if (LinearOp linear = dyn_cast<LinearOp>(op))
       uses.push_back(&linear.getWeightMutable());
+    else if (IntegerLinearOp linear = dyn_cast<IntegerLinearOp>(op))
+      uses.push_back(&linear.getWeightMutable());
     else if (EmbeddingOp embedding = dyn_cast<EmbeddingOp>(op))
       uses.push_back(&embedding.getTableMutable());
   });

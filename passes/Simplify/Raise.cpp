@@ -30,6 +30,7 @@ struct RaisePass : public lqc::impl::RaisePassBase<RaisePass> {
     RewritePatternSet patterns(&getContext());
     addLinearPatterns(patterns, weights);
     addConvolutionPatterns(patterns, weights);
+    addIntegerPatterns(patterns, weights);
     addNormPatterns(patterns, weights);
     addEmbeddingPatterns(patterns, weights);
     addGatePatterns(patterns);

@@ -25,6 +25,8 @@
 #include "mlir/IR/PatternMatch.h"
 #include "llvm/ADT/MapVector.h"
 
+#include <map>
+
 namespace lqc {
 
 /// Makes weights of what patterns find. A pattern may ask for one any number of
@@ -46,7 +48,18 @@ public:
   mlir::Value getRows(mlir::Value value, int64_t first, int64_t count,
                       mlir::OpBuilder &builder);
 
+  /// The same of bytes, as the codes that lqc.integer_linear multiplies. Rows
+  /// are outputs; columns, or channels, are filled up with zeros to a multiple
+  /// of four. `isSigned`: else they are codes plus 128.
+  enum class Bytes { Rows, Columns, ChannelsFirst }; ///< where outputs are
+  mlir::Value getCodes(mlir::Value value, bool isSigned, Bytes order,
+                       mlir::OpBuilder &builder);
+  /// `factor` times the sum of each output's codes, as int32.
+  mlir::Value getCodeSums(mlir::Value value, bool isSigned, Bytes order,
+                          int64_t factor, mlir::OpBuilder &builder);
+
 private:
+  WeightOp findBytes(mlir::Value value);
   WeightOp ofConstant(mlir::DenseElementsAttr numbers, mlir::Location loc);
   WeightOp transposed(WeightOp weight);
   WeightOp channelsLast(WeightOp weight);
@@ -56,9 +69,39 @@ private:
   mlir::SymbolTable &symbols;
   llvm::DenseMap<mlir::Attribute, WeightOp> constants;
   llvm::DenseMap<mlir::Operation *, WeightOp> transposes, matrices;
+  /// Of bytes: by weight, sign, order, and factor.
+  std::map<std::tuple<mlir::Operation *, bool, Bytes>, WeightOp> codes;
+  std::map<std::tuple<mlir::Operation *, bool, Bytes, int64_t>, WeightOp> sums;
   llvm::DenseMap<std::tuple<mlir::Operation *, int64_t, int64_t>, WeightOp>
       rows;
 };
+
+/// From (batch, channels, positions…) to (batch, positions…, channels).
+llvm::SmallVector<int64_t> channelsLastOrder(int64_t rank);
+/// Signed bytes as unsigned ones plus 128, or back.
+mlir::Value flipHighBits(mlir::Value bytes, mlir::OpBuilder &builder);
+
+/// An int32 tensor that is bytes less a zero point.
+struct CenteredBytes {
+  mlir::Value bytes;
+  bool isSigned = false;
+  int64_t zero = 0;
+};
+std::optional<CenteredBytes> matchCentered(mlir::Value value);
+/// The same with unsigned bytes.
+CenteredBytes withoutSign(CenteredBytes centered, mlir::OpBuilder &builder);
+/// The bytes that an int32 weight is made of, or that hold its numbers if these
+/// were computed already: codes that getCodes() takes.
+std::optional<CenteredBytes> matchCodes(mlir::Value weight,
+                                        mlir::OpBuilder &builder);
+/// The sums of products of unsigned bytes less their zero point and codes.
+mlir::Value multiplyBytes(mlir::Value rows, int64_t zero,
+                          const CenteredBytes &codes,
+                          RaisedWeights::Bytes order, RaisedWeights &weights,
+                          mlir::OpBuilder &builder);
+/// Products of bytes with weights become lqc.integer_linear.
+void addIntegerPatterns(mlir::RewritePatternSet &patterns,
+                        RaisedWeights &weights);
 
 /// Whether every element is the constant `number`.
 bool isSplat(mlir::Value value, double number);

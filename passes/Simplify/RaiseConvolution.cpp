@@ -21,15 +21,7 @@
 using namespace mlir;
 using namespace lqc;
 
-/// From (batch, channels, positions…) to (batch, positions…, channels).
-static SmallVector<int64_t> toChannelsLast(int64_t rank) {
-  SmallVector<int64_t> permutation = {0};
-  llvm::append_range(permutation, llvm::seq<int64_t>(2, rank));
-  permutation.push_back(1);
-  return permutation;
-}
-
-/// And back.
+/// From (batch, positions…, channels) to (batch, channels, positions…).
 static SmallVector<int64_t> toChannelsFirst(int64_t rank) {
   SmallVector<int64_t> permutation = {0, rank - 1};
   llvm::append_range(permutation, llvm::seq<int64_t>(1, rank - 1));
@@ -59,7 +51,7 @@ static Value transpose(Value value, ArrayRef<int64_t> order,
 /// that this meets the one of the convolution before.
 static Value withChannelsLast(Value value, OpBuilder &builder) {
   RankedTensorType type = cast<RankedTensorType>(value.getType());
-  SmallVector<int64_t> order = toChannelsLast(type.getRank());
+  SmallVector<int64_t> order = channelsLastOrder(type.getRank());
   tensor::PadOp pad = value.getDefiningOp<tensor::PadOp>();
   Value number = pad ? pad.getConstantPaddingValue() : Value();
   if (!number || pad.getNofold())
@@ -121,47 +113,129 @@ static Value patchesOf(Value input, ArrayRef<int64_t> kernel,
       builder.getDenseI64ArrayAttr(dilations));
 }
 
+/// Replaces a convolution of `image`, its input with channels last, by what
+/// `multiply` makes of the rows of its patches.
+template <typename ConvolutionOp>
+static LogicalResult replaceConvolution(ConvolutionOp op, Value image,
+                                        function_ref<Value(Value)> multiply,
+                                        PatternRewriter &rewriter) {
+  Location loc = op.getLoc();
+  RankedTensorType type = cast<RankedTensorType>(op.getOutputs()[0].getType());
+  int64_t rank = type.getRank();
+  SmallVector<int64_t> order = channelsLastOrder(rank);
+  ArrayRef<int64_t> kernel =
+      cast<RankedTensorType>(op.getInputs()[1].getType()).getShape();
+  Value rows =
+      patchesOf(image, kernel.drop_front(2), numbersOf(op.getStrides()),
+                numbersOf(op.getDilations()), rewriter);
+  Value product = multiply(rows);
+  if (!product)
+    return rewriter.notifyMatchFailure(op, "has no weight");
+  ReassociationIndices leading =
+      llvm::to_vector<2>(llvm::seq<int64_t>(rank - 1));
+  Value result = tensor::ExpandShapeOp::create(
+      rewriter, loc,
+      RankedTensorType::get(permuted<int64_t>(type.getShape(), order),
+                            type.getElementType()),
+      product,
+      ArrayRef<ReassociationIndices>{leading, ReassociationIndices{rank - 1}},
+      permuted<OpFoldResult>(
+          tensor::getMixedSizes(rewriter, loc, op.getOutputs()[0]), order));
+  rewriter.replaceOp(op, transpose(result, toChannelsFirst(rank), rewriter));
+  return success();
+}
+
 template <typename ConvolutionOp>
 LogicalResult ConvolutionToLinear<ConvolutionOp>::matchAndRewrite(
     ConvolutionOp op, PatternRewriter &rewriter) const {
   Value input = op.getInputs()[0], output = op.getOutputs()[0];
-  RankedTensorType weightType =
-      cast<RankedTensorType>(op.getInputs()[1].getType());
-  RankedTensorType type = cast<RankedTensorType>(output.getType());
-  if (!type.getElementType().isF32() ||
+  if (!getElementTypeOrSelf(output.getType()).isF32() ||
       !getElementTypeOrSelf(input.getType()).isF32() || !isSplat(output, 0) ||
-      !weightType.hasStaticShape())
+      !cast<RankedTensorType>(op.getInputs()[1].getType()).hasStaticShape())
     return rewriter.notifyMatchFailure(op, "is not one of float32 numbers that "
                                            "adds to nothing");
   Value weight = weights.getChannelsLast(op.getInputs()[1], rewriter);
   if (!weight)
     return rewriter.notifyMatchFailure(op, "has no weight");
-  Location loc = op.getLoc();
-  int64_t rank = type.getRank();
-  SmallVector<OpFoldResult> sizes = permuted<OpFoldResult>(
-      tensor::getMixedSizes(rewriter, loc, output), toChannelsLast(rank));
-  Value rows = patchesOf(
-      withChannelsLast(input, rewriter), weightType.getShape().drop_front(2),
-      numbersOf(op.getStrides()), numbersOf(op.getDilations()), rewriter);
-  RankedTensorType rowsType = cast<RankedTensorType>(rows.getType());
-  Value result = LinearOp::create(
-      rewriter, loc,
-      RankedTensorType::get({rowsType.getDimSize(0), weightType.getDimSize(0)},
-                            rewriter.getF32Type()),
-      rows, weight, /*bias=*/Value());
-  ReassociationIndices leading =
-      llvm::to_vector<2>(llvm::seq<int64_t>(rank - 1));
-  result = tensor::ExpandShapeOp::create(
-      rewriter, loc,
-      RankedTensorType::get(
-          permuted<int64_t>(type.getShape(), toChannelsLast(rank)),
-          rewriter.getF32Type()),
-      result,
-      ArrayRef<ReassociationIndices>{leading, ReassociationIndices{rank - 1}},
-      sizes);
-  rewriter.replaceOp(op, transpose(result, toChannelsFirst(rank), rewriter));
-  return success();
+  auto multiply = [&](Value rows) -> Value {
+    RankedTensorType type = RankedTensorType::get(
+        {cast<RankedTensorType>(rows.getType()).getDimSize(0),
+         cast<RankedTensorType>(weight.getType()).getDimSize(0)},
+        rewriter.getF32Type());
+    return LinearOp::create(rewriter, op.getLoc(), type, rows, weight,
+                            /*bias=*/Value());
+  };
+  return replaceConvolution(op, withChannelsLast(input, rewriter), multiply,
+                            rewriter);
 }
+
+namespace {
+/// The same of bytes less their zero points; padding stands for zeros.
+template <typename ConvolutionOp>
+struct ConvolutionToInteger : OpRewritePattern<ConvolutionOp> {
+  ConvolutionToInteger(MLIRContext *context, RaisedWeights &weights)
+      : OpRewritePattern<ConvolutionOp>(context), weights(weights) {}
+
+  LogicalResult matchAndRewrite(ConvolutionOp op,
+                                PatternRewriter &rewriter) const override {
+    Value input = op.getInputs()[0], weight = op.getInputs()[1];
+    tensor::PadOp pad = input.getDefiningOp<tensor::PadOp>();
+    std::optional<CenteredBytes> x =
+        matchCentered(pad ? pad.getSource() : input);
+    if (!x || (pad && !padsWithZeros(pad)))
+      return rewriter.notifyMatchFailure(op, "is not one of bytes");
+    std::optional<CenteredBytes> codes = matchCodes(weight, rewriter);
+    if (!codes)
+      return rewriter.notifyMatchFailure(op, "has no weight of codes");
+    CenteredBytes bytes = withoutSign(*x, rewriter);
+    return replaceConvolution(
+        op, imageOf(bytes, pad, rewriter),
+        [&](Value rows) {
+          return multiplyBytes(rows, bytes.zero, *codes,
+                               RaisedWeights::Bytes::ChannelsFirst, weights,
+                               rewriter);
+        },
+        rewriter);
+  }
+
+  static bool padsWithZeros(tensor::PadOp pad) {
+    Value number = pad.getConstantPaddingValue();
+    return number && matchPattern(number, m_Zero()) && !pad.getNofold();
+  }
+
+  /// Channels last, in fours, and padded with the zero point.
+  static Value imageOf(const CenteredBytes &bytes, tensor::PadOp pad,
+                       OpBuilder &builder) {
+    Value image = withChannelsLast(bytes.bytes, builder);
+    RankedTensorType type = cast<RankedTensorType>(image.getType());
+    int64_t rank = type.getRank(), channels = type.getShape().back();
+    int64_t missing = llvm::alignTo(channels, 4) - channels;
+    if (!pad && !missing)
+      return image;
+    SmallVector<OpFoldResult> low(rank, builder.getIndexAttr(0)), high = low;
+    SmallVector<int64_t> shape(type.getShape());
+    if (pad) {
+      SmallVector<int64_t> order = channelsLastOrder(rank);
+      low = permuted<OpFoldResult>(pad.getMixedLowPad(), order);
+      high = permuted<OpFoldResult>(pad.getMixedHighPad(), order);
+      shape = permuted<int64_t>(
+          cast<RankedTensorType>(pad.getType()).getShape(), order);
+    }
+    shape.back() = channels + missing;
+    high.back() = builder.getIndexAttr(missing);
+    Value zero = arith::ConstantOp::create(
+        builder, image.getLoc(),
+        builder.getIntegerAttr(builder.getI8Type(),
+                               APInt(8, uint64_t(bytes.zero), false, true)));
+    return tensor::PadOp::create(
+        builder, image.getLoc(),
+        RankedTensorType::get(shape, type.getElementType()), image, low, high,
+        zero);
+  }
+
+  RaisedWeights &weights;
+};
+} // namespace
 
 //===----------------------------------------------------------------------===//
 // Transposes
@@ -285,5 +359,9 @@ void lqc::addConvolutionPatterns(RewritePatternSet &patterns,
                ConvolutionToLinear<linalg::Conv2DNchwFchwOp>,
                ConvolutionToLinear<linalg::Conv3DNcdhwFcdhwOp>>(context,
                                                                 weights);
+  patterns.add<ConvolutionToInteger<linalg::Conv1DNcwFcwOp>,
+               ConvolutionToInteger<linalg::Conv2DNchwFchwOp>,
+               ConvolutionToInteger<linalg::Conv3DNcdhwFcdhwOp>>(context,
+                                                                 weights);
   patterns.add<TransposeAfterElementwise, MergeTransposes>(context);
 }

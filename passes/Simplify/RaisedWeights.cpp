@@ -61,6 +61,42 @@ static WeightOp derive(WeightOp weight, StringRef suffix, SymbolTable &symbols,
   return result;
 }
 
+static Value readOf(WeightOp weight, OpBuilder &builder) {
+  if (!weight)
+    return {};
+  return GetWeightOp::create(builder, weight.getLoc(), weight.getType(),
+                             weight.getSymName());
+}
+
+SmallVector<int64_t> lqc::channelsLastOrder(int64_t rank) {
+  SmallVector<int64_t> order = {0};
+  llvm::append_range(order, llvm::seq<int64_t>(2, rank));
+  order.push_back(1);
+  return order;
+}
+
+Value lqc::flipHighBits(Value bytes, OpBuilder &builder) {
+  RankedTensorType type = cast<RankedTensorType>(bytes.getType());
+  Location loc = bytes.getLoc();
+  Value flip;
+  if (type.hasStaticShape())
+    flip = arith::ConstantOp::create(
+        builder, loc,
+        DenseElementsAttr::get(type, builder.getI8IntegerAttr(-128)));
+  else
+    flip = linalg::FillOp::create(
+               builder, loc,
+               arith::ConstantOp::create(builder, loc,
+                                         builder.getI8IntegerAttr(-128))
+                   .getResult(),
+               tensor::EmptyOp::create(
+                   builder, loc, tensor::getMixedSizes(builder, loc, bytes),
+                   type.getElementType())
+                   .getResult())
+               .getResult(0);
+  return arith::XOrIOp::create(builder, loc, bytes, flip);
+}
+
 static Value transposeBy(OpBuilder &builder, Value value,
                          ArrayRef<int64_t> order) {
   RankedTensorType type = cast<RankedTensorType>(value.getType());
@@ -113,17 +149,133 @@ WeightOp RaisedWeights::channelsLast(WeightOp weight) {
   int64_t rank = weight.getTensorType().getRank();
   result = derive(
       weight, "channels_last", symbols, [&](OpBuilder &builder, Value value) {
-        SmallVector<int64_t> order = {0};
-        llvm::append_range(order, llvm::seq<int64_t>(2, rank));
-        order.push_back(1);
         ReassociationIndices columns =
             llvm::to_vector<2>(llvm::seq<int64_t>(1, rank));
         return tensor::CollapseShapeOp::create(
-                   builder, value.getLoc(), transposeBy(builder, value, order),
+                   builder, value.getLoc(),
+                   transposeBy(builder, value, channelsLastOrder(rank)),
                    ArrayRef<ReassociationIndices>{{0}, columns})
             .getResult();
       });
   return result;
+}
+
+/// The matrix (outputs, columns) of a weight with its outputs elsewhere, filled
+/// up with `fill` to a multiple of four channels or columns.
+static Value matrixOf(OpBuilder &builder, Value value,
+                      RaisedWeights::Bytes order, int8_t fill) {
+  using Bytes = RaisedWeights::Bytes;
+  int64_t rank = cast<RankedTensorType>(value.getType()).getRank();
+  if (order == Bytes::Columns)
+    value = transposeBy(builder, value, {1, 0});
+  if (order == Bytes::ChannelsFirst)
+    value = transposeBy(builder, value, channelsLastOrder(rank));
+  RankedTensorType type = cast<RankedTensorType>(value.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  if (int64_t missing = llvm::alignTo(shape.back(), 4) - shape.back()) {
+    shape.back() += missing;
+    SmallVector<int64_t> low(rank, 0), high(rank, 0);
+    high.back() = missing;
+    Value number = arith::ConstantOp::create(builder, value.getLoc(),
+                                             builder.getI8IntegerAttr(fill));
+    value = tensor::PadOp::create(
+        builder, value.getLoc(),
+        RankedTensorType::get(shape, type.getElementType()), value,
+        getAsIndexOpFoldResult(builder.getContext(), low),
+        getAsIndexOpFoldResult(builder.getContext(), high), number);
+  }
+  if (rank == 2)
+    return value;
+  ReassociationIndices columns =
+      llvm::to_vector<2>(llvm::seq<int64_t>(1, rank));
+  return tensor::CollapseShapeOp::create(
+      builder, value.getLoc(), value,
+      ArrayRef<ReassociationIndices>{{0}, columns});
+}
+
+Value RaisedWeights::getCodes(Value value, bool isSigned, Bytes order,
+                              OpBuilder &builder) {
+  WeightOp weight = findBytes(value);
+  if (!weight)
+    return {};
+  WeightOp &result = codes[{weight, isSigned, order}];
+  if (result)
+    return readOf(result, builder);
+  auto assemble = [&](OpBuilder &b, Value bytes) -> Value {
+    if (isSigned)
+      bytes = flipHighBits(bytes, b);
+    bytes = matrixOf(b, bytes, order, /*fill=*/-128); // the code 0
+    RankedTensorType type = cast<RankedTensorType>(bytes.getType());
+    // Who reads the product multiplies by the scales.
+    RankedTensorType scales =
+        RankedTensorType::get(type.getDimSize(0), b.getF32Type());
+    Value ones = arith::ConstantOp::create(
+        b, value.getLoc(), DenseElementsAttr::get(scales, 1.0f));
+    SchemeAttr scheme =
+        SchemeAttr::get(b.getContext(), *parseScheme("int8-g0-f32"));
+    return AssembleOp::create(
+        b, value.getLoc(),
+        quantizedType(RankedTensorType::get(type.getShape(), b.getF32Type()),
+                      scheme),
+        bytes, ones, Value());
+  };
+  result = derive(weight, "codes", symbols, assemble);
+  return readOf(result, builder);
+}
+
+Value RaisedWeights::getCodeSums(Value value, bool isSigned, Bytes order,
+                                 int64_t factor, OpBuilder &builder) {
+  WeightOp weight = findBytes(value);
+  if (!weight)
+    return {};
+  WeightOp &result = sums[{weight, isSigned, order, factor}];
+  if (result)
+    return readOf(result, builder);
+  auto sumUp = [&](OpBuilder &b, Value bytes) -> Value {
+    Location loc = value.getLoc();
+    RankedTensorType type = cast<RankedTensorType>(bytes.getType());
+    int64_t outputs = order == Bytes::Columns ? 1 : 0;
+    SmallVector<int64_t> summed;
+    for (int64_t d = 0; d < type.getRank(); ++d)
+      if (d != outputs)
+        summed.push_back(d);
+    RankedTensorType wide =
+        RankedTensorType::get(type.getShape(), b.getI32Type());
+    auto splat = [&](int64_t number, RankedTensorType of) -> Value {
+      return arith::ConstantOp::create(
+          b, loc, DenseElementsAttr::get(of, b.getI32IntegerAttr(number)));
+    };
+    Value numbers =
+        isSigned ? Value(arith::ExtSIOp::create(b, loc, wide, bytes))
+                 : Value(arith::SubIOp::create(
+                       b, loc, arith::ExtUIOp::create(b, loc, wide, bytes),
+                       splat(128, wide)));
+    RankedTensorType row =
+        RankedTensorType::get(type.getDimSize(outputs), b.getI32Type());
+    Value sum = linalg::ReduceOp::create(
+                    b, loc, numbers, splat(0, row), summed,
+                    [](OpBuilder &inner, Location at, ValueRange x) {
+                      Value added =
+                          arith::AddIOp::create(inner, at, x[0], x[1]);
+                      linalg::YieldOp::create(inner, at, added);
+                    })
+                    ->getResult(0);
+    return arith::MulIOp::create(b, loc, sum, splat(factor, row));
+  };
+  result = derive(weight, "sums", symbols, sumUp);
+  return readOf(result, builder);
+}
+
+WeightOp RaisedWeights::findBytes(Value value) {
+  RankedTensorType type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type || !type.getElementType().isInteger(8))
+    return {};
+  if (GetWeightOp read = value.getDefiningOp<GetWeightOp>())
+    return symbols.lookup<WeightOp>(read.getWeight());
+  DenseElementsAttr numbers;
+  if (matchPattern(value, m_Constant(&numbers)))
+    return ofConstant(numbers, value.getLoc());
+  return {};
 }
 
 WeightOp RaisedWeights::ofConstant(DenseElementsAttr numbers, Location loc) {
@@ -150,13 +302,6 @@ WeightOp RaisedWeights::find(Value value) {
   if (type.getRank() > 0 && matchPattern(value, m_Constant(&numbers)))
     return ofConstant(numbers, value.getLoc());
   return {};
-}
-
-static Value readOf(WeightOp weight, OpBuilder &builder) {
-  if (!weight)
-    return {};
-  return GetWeightOp::create(builder, weight.getLoc(), weight.getType(),
-                             weight.getSymName());
 }
 
 Value RaisedWeights::get(Value value, OpBuilder &builder) {

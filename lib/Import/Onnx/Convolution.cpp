@@ -314,10 +314,66 @@ static int64_t readGroups(NodeBuilder &n) {
   return std::max<int64_t>(groups, 1);
 }
 
-Tensor lqc::convolution(NodeBuilder &n) {
-  Tensor a = n.input(0), w = n.input(1);
-  n.requireSame(a, w);
-  n.requireFloat(a);
+/// x - zero point, as int32. Zero points of weights may be one for each output.
+static Tensor centered(NodeBuilder &n, const Tensor &x, const Tensor &zero,
+                       bool isWeights) {
+  Tensor wide = n.cast(x, OnnxType::Int32);
+  if (!zero)
+    return wide;
+  n.requireSame(x, zero);
+  Tensor point = n.cast(zero, OnnxType::Int32);
+  if (isWeights && point.rank() == 1 && knownSize(point.dims[0]) != 1) {
+    SmallVector<int64_t> axes;
+    for (int64_t d = 1; d < x.rank(); ++d)
+      axes.push_back(d);
+    point = n.unsqueeze(point, axes);
+  } else if (point.rank() > 0) {
+    point = n.reshape(point, {});
+  }
+  return n.sub(wide, point);
+}
+
+/// Padding stands for 0, so it is added after the zero point is gone.
+static Tensor integerConvolution(NodeBuilder &n, const Tensor &a,
+                                 const Tensor &w, const Tensor &zeroA,
+                                 const Tensor &zeroW) {
+  int64_t groups = readGroups(n);
+  n.require(isInteger(a.element) && isInteger(w.element),
+            "input and weights must be integers");
+  if (!checkConvolution(n, a, w))
+    return a;
+  Window window = readWindow(n, a, ArrayRef<Size>(w.dims).drop_front(2));
+  Tensor x = centered(n, a, zeroA, /*isWeights=*/false);
+  Tensor padded = padPositions(n, x, window, n.scalar(0, OnnxType::Int32));
+  Tensor weights = centered(n, w, zeroW, /*isWeights=*/true);
+  if (n.failed())
+    return a;
+  return convolve(n, padded, weights, window, groups, OnnxType::Int32);
+}
+
+/// A scale as it goes with a result: one for all, or one for each channel.
+static Tensor channelScale(NodeBuilder &n, const Tensor &scale, int64_t rank) {
+  if (scale.rank() != 1 || knownSize(scale.dims[0]) == 1)
+    return n.reshape(scale, {});
+  SmallVector<int64_t> axes;
+  for (int64_t d = 1; d < rank - 1; ++d)
+    axes.push_back(d);
+  return n.unsqueeze(scale, axes);
+}
+
+/// Of codes: their exact sums, times both scales.
+static Tensor convolutionOfCodes(NodeBuilder &n, const CodedReals &a,
+                                 const CodedReals &w) {
+  Tensor sum = integerConvolution(n, a.codes, w.codes, a.zero, w.zero);
+  if (n.failed())
+    return sum;
+  Tensor scale =
+      n.mul(n.reshape(a.scale, {}), channelScale(n, w.scale, sum.rank()));
+  return n.mul(n.cast(sum, OnnxType::Float), scale);
+}
+
+static Tensor convolutionOfReals(NodeBuilder &n, const Tensor &a,
+                                 const Tensor &w) {
   int64_t groups = readGroups(n);
   if (!checkConvolution(n, a, w))
     return a;
@@ -325,7 +381,20 @@ Tensor lqc::convolution(NodeBuilder &n) {
   Tensor padded = padPositions(n, a, window, n.scalar(0, a.element));
   if (n.failed())
     return a;
-  Tensor result = convolve(n, padded, w, window, groups, a.element);
+  return convolve(n, padded, w, window, groups, a.element);
+}
+
+Tensor lqc::convolution(NodeBuilder &n) {
+  Tensor a = n.input(0), w = n.input(1);
+  n.requireSame(a, w);
+  n.requireFloat(a);
+  if (n.failed())
+    return a;
+  Tensor result = areCodes(a, w, /*axis=*/0)
+                      ? convolutionOfCodes(n, *a.codes, *w.codes)
+                      : convolutionOfReals(n, a, w);
+  if (n.failed())
+    return a;
   return n.has(2) ? addChannels(n, result, n.input(2)) : result;
 }
 
@@ -474,43 +543,6 @@ static void buildConvTranspose(NodeBuilder &n) {
 // Of integers
 //===----------------------------------------------------------------------===//
 
-/// x - zero point, as int32. Zero points of weights may be one for each output.
-static Tensor centered(NodeBuilder &n, const Tensor &x, const Tensor &zero,
-                       bool isWeights) {
-  Tensor wide = n.cast(x, OnnxType::Int32);
-  if (!zero)
-    return wide;
-  n.requireSame(x, zero);
-  Tensor point = n.cast(zero, OnnxType::Int32);
-  if (isWeights && point.rank() == 1 && knownSize(point.dims[0]) != 1) {
-    SmallVector<int64_t> axes;
-    for (int64_t d = 1; d < x.rank(); ++d)
-      axes.push_back(d);
-    point = n.unsqueeze(point, axes);
-  } else if (point.rank() > 0) {
-    point = n.reshape(point, {});
-  }
-  return n.sub(wide, point);
-}
-
-/// Padding stands for 0, so it is added after the zero point is gone.
-static Tensor integerConvolution(NodeBuilder &n, const Tensor &a,
-                                 const Tensor &w, const Tensor &zeroA,
-                                 const Tensor &zeroW) {
-  int64_t groups = readGroups(n);
-  n.require(isInteger(a.element) && isInteger(w.element),
-            "input and weights must be integers");
-  if (!checkConvolution(n, a, w))
-    return a;
-  Window window = readWindow(n, a, ArrayRef<Size>(w.dims).drop_front(2));
-  Tensor x = centered(n, a, zeroA, /*isWeights=*/false);
-  Tensor padded = padPositions(n, x, window, n.scalar(0, OnnxType::Int32));
-  Tensor weights = centered(n, w, zeroW, /*isWeights=*/true);
-  if (n.failed())
-    return a;
-  return convolve(n, padded, weights, window, groups, OnnxType::Int32);
-}
-
 static Tensor optional(NodeBuilder &n, unsigned index) {
   return n.has(index) ? n.input(index) : Tensor();
 }
@@ -528,17 +560,9 @@ static void buildQLinearConv(NodeBuilder &n) {
     return;
   if (n.has(8))
     sum = addChannels(n, sum, n.input(8));
-  auto perChannel = [&](Tensor scale) {
-    if (scale.rank() == 1 && knownSize(scale.dims[0]) != 1) {
-      SmallVector<int64_t> axes;
-      for (int64_t d = 1; d < sum.rank() - 1; ++d)
-        axes.push_back(d);
-      return n.unsqueeze(scale, axes);
-    }
-    return n.reshape(scale, {});
-  };
-  Tensor scale = n.div(n.mul(n.reshape(n.input(1), {}), perChannel(n.input(4))),
-                       n.reshape(n.input(6), {}));
+  Tensor scale = n.div(
+      n.mul(n.reshape(n.input(1), {}), channelScale(n, n.input(4), sum.rank())),
+      n.reshape(n.input(6), {}));
   Tensor real = n.mul(n.cast(sum, OnnxType::Float), scale);
   Tensor zero = n.reshape(n.input(7), {});
   n.set(0, n.map({real, zero}, zero.element, [&](const Arith &f, Numbers x) {

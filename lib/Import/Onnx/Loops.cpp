@@ -85,7 +85,8 @@ private:
   scf::ForOp start();
   bool generalize(ArrayRef<Tensor> next);
   Tensor append(const Tensor &before, const Tensor &row);
-  SmallVector<Rows> collect(scf::ForOp loop, const Iteration &last, Size count);
+  SmallVector<Rows, 2> collect(scf::ForOp loop, const Iteration &last,
+                               Size count);
   Value room(const Tensor &rows, RankedTensorType type);
   SmallVector<Value> finish(scf::ForOp first, const Iteration &last,
                             ArrayRef<Rows> collected);
@@ -159,11 +160,11 @@ static Sizes sizesAround(ArrayRef<Size> dims, Operation *loop) {
 /// Adds what was collected to the block's arguments. Where all `count`
 /// iterations will be done and their rows are of one size, there is room for
 /// all rows from the start; elsewhere it grows.
-SmallVector<Rows> LoopBuilder::collect(scf::ForOp loop, const Iteration &last,
-                                       Size count) {
+SmallVector<Rows, 2> LoopBuilder::collect(scf::ForOp loop,
+                                          const Iteration &last, Size count) {
   SizeMath &s = n.sizes();
   Block *block = loop.getBody();
-  SmallVector<Rows> results;
+  SmallVector<Rows, 2> results;
   for (const Tensor &row : last.rows) {
     Rows rows;
     rows.all.element = row.element;
@@ -284,7 +285,7 @@ LoopResult LoopBuilder::run() {
     LoopResult result;
     if (isStable && !n.failed()) {
       b.setInsertionPointToEnd(block);
-      SmallVector<Rows> collected = collect(loop, last, count);
+      SmallVector<Rows, 2> collected = collect(loop, last, count);
       SmallVector<Value> values = finish(loop, last, collected);
       for (auto [tensor, value] : llvm::zip(carried, values))
         result.carried.push_back(tensorOf(n, value, tensor));

@@ -32,6 +32,8 @@
 #include "llvm/ADT/Sequence.h"
 #include "llvm/Support/FormatVariadic.h"
 
+#include <memory>
+
 namespace onnx {
 class AttributeProto;
 class GraphProto;
@@ -42,6 +44,7 @@ class TensorProto;
 namespace lqc {
 
 class GraphImporter;
+struct CodedReals;
 
 /// A value of the graph. Its size may be unknown now, its rank never is.
 struct Tensor {
@@ -55,6 +58,9 @@ struct Tensor {
   /// Of weights: the stored tensor that `value` is made of when it is asked
   /// for.
   const onnx::TensorProto *stored = nullptr;
+  /// Of what DequantizeLinear gives: what it was given. Products of such
+  /// tensors are products of their codes.
+  std::shared_ptr<const CodedReals> codes;
 
   int64_t rank() const { return int64_t(dims.size()); }
   explicit operator bool() const { return element != OnnxType::Undefined; }

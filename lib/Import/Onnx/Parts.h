@@ -104,6 +104,16 @@ Tensor mixValues(NodeBuilder &n, const Tensor &weights, const Tensor &v);
 // Quantization
 //===----------------------------------------------------------------------===//
 
+/// Real numbers as (code - zero) * scale, with one scale and zero point for all
+/// or one for each place along `axis`. The zero point may be left out.
+struct CodedReals {
+  Tensor codes, scale, zero;
+  std::optional<int64_t> axis;
+};
+/// Whether both are float32 numbers of codes of 8 bits, `a` with one scale, `b`
+/// with one or with one along `axis`: the integer kernels' case.
+bool areCodes(const Tensor &a, const Tensor &b, int64_t axis);
+
 /// (code - zero) * scale; the zero point may be left out. Scale and zero point
 /// are stretched to the codes.
 Tensor realsOfCodes(NodeBuilder &n, const Tensor &codes, const Tensor &scale,

@@ -14,8 +14,37 @@
 using namespace mlir;
 using namespace lqc;
 
+/// The product of codes: exact sums, times both scales. `transposesB`: B is
+/// (columns, rows), and so are its scales.
+static Tensor productOfCodes(NodeBuilder &n, const CodedReals &a,
+                             const CodedReals &b, bool transposesB) {
+  Tensor left = centeredCodes(n, a.codes, a.zero, /*isRows=*/true);
+  Tensor right = centeredCodes(n, b.codes, b.zero, /*isRows=*/transposesB);
+  if (n.failed())
+    return left;
+  if (transposesB)
+    right = n.transpose(right, {1, 0});
+  Tensor scale =
+      n.mul(productScale(n, a.scale, true), productScale(n, b.scale, false));
+  return n.mul(n.cast(n.matmul(left, right), OnnxType::Float), scale);
+}
+
 static void buildMatMul(NodeBuilder &n) {
-  n.set(0, n.matmul(n.input(0), n.input(1)));
+  Tensor a = n.input(0), b = n.input(1);
+  if (areCodes(a, b, /*axis=*/b.rank() - 1) && b.rank() == 2)
+    n.set(0, productOfCodes(n, *a.codes, *b.codes, /*transposesB=*/false));
+  else
+    n.set(0, n.matmul(a, b));
+}
+
+/// A' B' of the node.
+static Tensor gemmProduct(NodeBuilder &n, Tensor a, Tensor b) {
+  bool transposesB = n.integer("transB", 0);
+  if (n.integer("transA", 0))
+    a = n.transpose(a, {1, 0}); // no codes any more
+  if (areCodes(a, b, /*axis=*/transposesB ? 0 : 1))
+    return productOfCodes(n, *a.codes, *b.codes, transposesB);
+  return n.matmul(a, transposesB ? n.transpose(b, {1, 0}) : b);
 }
 
 Tensor lqc::gemm(NodeBuilder &n) {
@@ -24,11 +53,7 @@ Tensor lqc::gemm(NodeBuilder &n) {
   n.requireRank(b, 2, "B");
   if (n.failed())
     return a;
-  if (n.integer("transA", 0))
-    a = n.transpose(a, {1, 0});
-  if (n.integer("transB", 0))
-    b = n.transpose(b, {1, 0});
-  Tensor result = n.matmul(a, b);
+  Tensor result = gemmProduct(n, a, b);
   double alpha = n.real("alpha", 1), beta = n.real("beta", 1);
   if (alpha != 1)
     result = n.mul(result, n.scalar(alpha, result.element));

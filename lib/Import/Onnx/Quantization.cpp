@@ -103,6 +103,30 @@ Tensor lqc::realsOfCodes(NodeBuilder &n, const Tensor &codes,
       });
 }
 
+static bool isByte(OnnxType element) {
+  return element == OnnxType::Int8 || element == OnnxType::Uint8;
+}
+
+bool lqc::areCodes(const Tensor &a, const Tensor &b, int64_t axis) {
+  auto isCoded = [](const Tensor &tensor) {
+    return tensor.codes && tensor.element == OnnxType::Float &&
+           isByte(tensor.codes->codes.element);
+  };
+  return isCoded(a) && isCoded(b) && !a.codes->axis &&
+         b.codes->axis.value_or(axis) == axis;
+}
+
+/// What a result of this node is made of, if its scales lie along one axis.
+static std::shared_ptr<const CodedReals>
+codesOfNode(NodeBuilder &n, const Tensor &a, const Tensor &scale) {
+  if (n.integer("block_size", 0) != 0)
+    return nullptr;
+  CodedReals codes = {a, scale, n.has(2) ? n.input(2) : Tensor(), std::nullopt};
+  if (scale.rank() == 1 && knownSize(scale.dims[0]) != 1)
+    codes.axis = n.axis(n.integer("axis", 1), a.rank());
+  return std::make_shared<CodedReals>(std::move(codes));
+}
+
 static void buildDequantizeLinear(NodeBuilder &n) {
   Tensor a = n.input(0), scale = n.input(1);
   n.requireFloat(scale);
@@ -114,7 +138,9 @@ static void buildDequantizeLinear(NodeBuilder &n) {
   Tensor zero = n.has(2) ? spreadScale(n, n.input(2), a) : Tensor();
   if (n.failed())
     return;
-  n.set(0, realsOfCodes(n, a, factor, zero));
+  Tensor real = realsOfCodes(n, a, factor, zero);
+  real.codes = codesOfNode(n, a, scale);
+  n.set(0, real);
 }
 
 /// scale = (max(x, 0) - min(x, 0)) / 255, zero point = round(-min / scale).

@@ -22,6 +22,9 @@
 // sum_c x[c] (the latter comes with the activations), then times both scales;
 // minima as before. What levels, bytes and scales are is BlockReader's affair.
 //
+// Bytes (lqc.integer_linear): the exact int32 sum_c byte[c] * code[c], and no
+// scales.
+//
 // A convolution is a linear of patches that are not written down: a row of them
 // is several segments of the image, each in order.
 //
@@ -86,7 +89,12 @@ private:
   void storeSums(ValueRange sums);
 
   // Sums over columns: one value for each (token, register of output rows).
+  using SumColumns =
+      function_ref<Values(Value, int64_t, int64_t, Values)>; // as overColumns()
+  Values overSegments(int64_t step, Values sums, SumColumns body);
   Values sumPlain();
+  Values sumBytes();
+  Value byteDot(Value sum, Value codes, Value four);
   Values sumFloat();
   Values sumInteger();
 
@@ -121,6 +129,7 @@ private:
   VectorType f32s, i32s;
 
   std::optional<Window> window; ///< of a convolution
+  bool readsBytes;              ///< lqc.integer_linear
 
   // The tile at work.
   Tile tile{1, 1};
@@ -131,9 +140,9 @@ private:
 } // namespace
 
 /// The linear of a kernel, alone or behind its patches.
-static LinearOp linearOf(KernelEmitter &e) {
+static Operation *linearOf(KernelEmitter &e) {
   Operation *op = e.operation();
-  return cast<LinearOp>(isa<PatchesOp>(op) ? op->getNextNode() : op);
+  return isa<PatchesOp>(op) ? op->getNextNode() : op;
 }
 
 Window::Window(PatchesOp op) {
@@ -167,7 +176,8 @@ LinearEmitter::LinearEmitter(KernelEmitter &e)
       outputs(weightType.getDimSize(0)), columns(weightType.getDimSize(1)),
       reader(e, scheme ? scheme.getValue() : Scheme(), columns,
              packedOf(weightType).getLayout()),
-      lanes(reader.lanes()), parts(reader.parts()) {
+      lanes(reader.lanes()), parts(reader.parts()),
+      readsBytes(isa<IntegerLinearOp>(linearOf(e))) {
   f32s = e.vectorOf(e.getF32Type(), lanes);
   i32s = e.vectorOf(e.getI32Type(), lanes);
   blockBytes = scheme ? reader.blockBytes()
@@ -194,7 +204,7 @@ Tile LinearEmitter::mainTile() const {
 }
 
 LogicalResult LinearEmitter::emit() {
-  bool hasBias = bool(linearOf(e).getBias());
+  bool hasBias = linearOf(e)->getNumOperands() == 3;
   input = e.argument(0);
   weight = e.argument(1);
   if (hasBias)
@@ -262,7 +272,10 @@ void LinearEmitter::emitTile(Value firstBlock, Value firstToken, Tile size) {
   starts.clear();
   for (int64_t token = 0; token < tile.tokens; ++token)
     starts.push_back(startOf(e.add(firstToken, token)));
-  storeSums(!scheme ? sumPlain() : inputScheme ? sumInteger() : sumFloat());
+  storeSums(readsBytes    ? sumBytes()
+            : !scheme     ? sumPlain()
+            : inputScheme ? sumInteger()
+                          : sumFloat());
 }
 
 /// Adds the bias and stores the sums; the last block may be cut short.
@@ -276,8 +289,10 @@ void LinearEmitter::storeSums(ValueRange sums) {
       Type element = e.typeOf(2).getElementType();
       int64_t bytes = element.getIntOrFloatBitWidth() / 8;
       // Reads past the end stay within the weight's 64-byte alignment.
-      offset = e.toF32(e.load(e.vectorOf(element, lanes),
-                              e.address(bias, e.mul(row, bytes))));
+      offset = e.load(e.vectorOf(element, lanes),
+                      e.address(bias, e.mul(row, bytes)));
+      if (!readsBytes)
+        offset = e.toF32(offset);
     }
     Value mask;
     if (outputs % tileRows) {
@@ -292,7 +307,8 @@ void LinearEmitter::storeSums(ValueRange sums) {
     for (int64_t token = 0; token < tile.tokens; ++token) {
       Value sum = sums[sumIndex(token, reg)];
       if (bias)
-        sum = arith::AddFOp::create(e, sum, offset);
+        sum = readsBytes ? e.add(sum, offset)
+                         : Value(arith::AddFOp::create(e, sum, offset));
       Value index = e.add(e.mul(e.add(tileToken, token), outputs), row);
       Value place = e.address(out, e.mul(index, 4));
       if (mask)
@@ -359,11 +375,14 @@ Values LinearEmitter::sumPlain() {
     }
     return sums;
   };
-  auto sumFrom = [&](Value column, int64_t count, ValueRange sums) {
-    return overColumns(e, column, /*within=*/0, count, /*step=*/4, sums, body);
-  };
+  return overSegments(/*step=*/4, sums, body);
+}
+
+/// All columns of a row: one run of them, or the segments of a patch.
+Values LinearEmitter::overSegments(int64_t step, Values sums, SumColumns body) {
   if (!window)
-    return sumFrom(e.constantI64(0), columns, sums);
+    return overColumns(e, e.constantI64(0), /*within=*/0, columns, step, sums,
+                       body);
   Value segments = e.constantI64(window->segments);
   return e.loop(e.constantI64(0), segments, 1, sums,
                 [&](Value segment, ValueRange sums) {
@@ -374,8 +393,65 @@ Values LinearEmitter::sumPlain() {
                   Value place = e.add(e.mul(down, window->segmentSteps[0]),
                                       e.mul(beside, window->segmentSteps[1]));
                   shift = arith::SubIOp::create(e, place, first);
-                  return sumFrom(first, window->segmentLength, sums);
+                  return overColumns(e, first, /*within=*/0,
+                                     window->segmentLength, step, sums, body);
                 });
+}
+
+//===----------------------------------------------------------------------===//
+// Bytes
+//===----------------------------------------------------------------------===//
+
+/// sum + four products a lane. `four`: the input's bytes, as an i32.
+Value LinearEmitter::byteDot(Value sum, Value codes, Value four) {
+  VectorType bytes = e.vectorOf(e.getI8Type(), 4 * lanes);
+  auto spread = [&](Value word) -> Value {
+    return vector::BitCastOp::create(e, bytes, e.broadcast(i32s, word));
+  };
+  if (reader.hasVnni()) {
+    StringRef name = lanes == 16 ? "llvm.x86.avx512.vpdpbusd.512"
+                                 : "llvm.x86.avx512.vpdpbusd.256";
+    return callIntrinsic(e, name, i32s, {sum, spread(four), codes});
+  }
+  // AVX2 only, so lanes is 8. The sum of two products of whole bytes may not
+  // fit 16 bits, so the highest bit of each is multiplied by itself.
+  Type i32 = e.getI32Type();
+  VectorType halfwords = e.vectorOf(e.getI16Type(), 2 * lanes);
+  auto dot = [&](Value word, int64_t factor) {
+    Value pairs = callIntrinsic(e, "llvm.x86.avx2.pmadd.ub.sw", halfwords,
+                                {spread(word), codes});
+    return callIntrinsic(e, "llvm.x86.avx2.pmadd.wd", i32s,
+                         {pairs, e.splatInt(halfwords, factor)});
+  };
+  Value low = arith::AndIOp::create(e, four, e.splatInt(i32, 0x7f7f7f7f));
+  Value high = arith::AndIOp::create(
+      e, arith::ShRUIOp::create(e, four, e.splatInt(i32, 7)),
+      e.splatInt(i32, 0x01010101));
+  return e.add(sum, e.add(dot(low, 1), dot(high, 128)));
+}
+
+Values LinearEmitter::sumBytes() {
+  Values none(tile.tokens * registers(), e.splatInt(i32s, 0));
+  auto body = [&](Value column, int64_t within, int64_t count, Values sums) {
+    for (int64_t c = within; c < within + count; c += 4) {
+      Values x;
+      for (int64_t token = 0; token < tile.tokens; ++token) {
+        Value place = e.add(e.add(starts[token], column), c);
+        if (shift)
+          place = e.add(place, shift);
+        x.push_back(e.load(e.getI32Type(), e.address(input, place)));
+      }
+      for (int64_t reg = 0; reg < registers(); ++reg) {
+        Value codes = reader.bytes(blockAddress(reg), reg % parts, column, c);
+        for (int64_t token = 0; token < tile.tokens; ++token) {
+          Value &sum = sums[sumIndex(token, reg)];
+          sum = byteDot(sum, codes, x[token]);
+        }
+      }
+    }
+    return sums;
+  };
+  return overSegments(kIntegerColumns, none, body);
 }
 
 //===----------------------------------------------------------------------===//
@@ -584,6 +660,12 @@ LogicalResult lqc::emitLinear(KernelEmitter &e) {
   RankedTensorType inputType = e.typeOf(0), weightType = e.typeOf(1);
   if (!packedOf(weightType))
     return op->emitOpError("weight must be packed, got: ") << weightType;
+  // Four bytes are read at a time.
+  int64_t run = weightType.getDimSize(1);
+  if (PatchesOp patches = dyn_cast<PatchesOp>(op))
+    run = patches.getInput().getType().getShape().back();
+  if (isa<IntegerLinearOp>(linearOf(e)) && run % 4)
+    return op->emitOpError("bytes must come in fours, got: ") << run;
   SchemeAttr input = schemeOf(inputType), weight = schemeOf(weightType);
   if (input) {
     int64_t columns = weightType.getDimSize(1);

@@ -27,7 +27,8 @@ static Emitter emitterFor(StringRef operation) {
       .Case(EmbeddingOp::getOperationName(), emitEmbedding)
       .Case(GatedActivationOp::getOperationName(), emitElementwise)
       .Case(LayerNormOp::getOperationName(), emitLayerNorm)
-      .Cases({LinearOp::getOperationName(), PatchesOp::getOperationName()},
+      .Cases({LinearOp::getOperationName(), IntegerLinearOp::getOperationName(),
+              PatchesOp::getOperationName()},
              emitLinear)
       .Case(QuantizeOp::getOperationName(), emitQuantize)
       .Case(RmsNormOp::getOperationName(), emitRmsNorm)

@@ -41,7 +41,7 @@ def code(number, dtype=np.uint8):
 
 
 def case(name, op, inputs, outputs=1, constants=(), results=None, domain="com.microsoft", **attributes):
-    """`inputs`: (name, array) or None; `constants`: those that the model holds; `outputs`:
+    """`op`: an operator, or nodes; `inputs`: (name, array) or None; `constants`: those that the model holds; `outputs`:
     their number, or the names with "" for those left out; `results`: of numpy."""
     CASES[name] = (op, inputs, outputs, constants, results, domain, attributes)
 
@@ -49,11 +49,13 @@ def case(name, op, inputs, outputs=1, constants=(), results=None, domain="com.mi
 def model_of(op, inputs, outputs, constants, domain, attributes):
     given = [pair for pair in inputs if pair is not None]
     names = ["" if pair is None else pair[0] for pair in inputs]
-    node = helper.make_node(op, names, outputs, name="node", domain=domain, **attributes)
+    nodes = op
+    if isinstance(op, str):
+        nodes = [helper.make_node(op, names, outputs, name="node", domain=domain, **attributes)]
     dynamic = [pair for pair in given if pair[0] not in constants]
     graph = helper.make_graph(
-        [node],
-        op,
+        nodes,
+        op if isinstance(op, str) else "graph",
         [
             helper.make_tensor_value_info(
                 name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape
@@ -413,6 +415,61 @@ case("loop_until", "Loop", [None, ("go", np.array(True)), ("x", np.abs(normal(3)
      domain="", body=until(40.0))  # fmt: skip
 case("loop_times", "Loop", [("times", np.array(4, np.int64)), None, ("x", np.abs(normal(3)))], 2,
      domain="", body=until(1e9))  # fmt: skip
+
+#
+# Products of bytes with weights, as quantizers write them
+#
+
+node = helper.make_node
+
+
+def scales_of(count, scale):
+    return (np.abs(normal(count)) + 0.5).astype(np.float32) * np.float32(scale)
+
+
+def qdq_conv(name, x, w, zero, bias=True, w_zero=None, **attributes):
+    """Dequantized input, weight (a scale for each output) and bias; quantized result."""
+    outputs = w.shape[0]
+    inputs = [("x", x), ("xs", real(0.02)), ("xz", code(zero, x.dtype)), ("w", w),
+              ("ws", scales_of(outputs, 0.01)), ("ys", real(0.25)), ("yz", code(117))]  # fmt: skip
+    zeros = ["wz"] if w_zero is not None else []
+    if zeros:
+        inputs.append(("wz", np.full(outputs, w_zero, w.dtype)))
+    nodes = [node("DequantizeLinear", ["x", "xs", "xz"], ["xr"]),
+             node("DequantizeLinear", ["w", "ws", *zeros], ["wr"], axis=0)]  # fmt: skip
+    if bias:
+        inputs += [("b", codes(outputs, dtype=np.int16).astype(np.int32)),
+                   ("bs", inputs[4][1] * np.float32(0.02))]  # fmt: skip
+        nodes.append(node("DequantizeLinear", ["b", "bs"], ["br"], axis=0))
+    nodes += [node("Conv", ["xr", "wr", *["br"] * bias], ["real"], **attributes),
+              node("QuantizeLinear", ["real", "ys", "yz"], ["y"])]  # fmt: skip
+    case(name, nodes, inputs, ["real", "y"], constants=[n for n, _ in inputs[1:]], domain="")
+
+
+qdq_conv("qdq_conv", codes(2, 3, 9, 8), codes(20, 3, 3, 3, dtype=np.int8), 131, pads=[1, 1, 0, 1],
+         strides=[2, 1])  # fmt: skip
+qdq_conv("qdq_conv_signed", codes(1, 8, 5, 7, dtype=np.int8), codes(18, 8, 1, 1, dtype=np.int8), -7)
+qdq_conv("qdq_conv_unsigned_weight", codes(1, 4, 6, 6), codes(6, 4, 2, 2), 0, bias=False, w_zero=128,
+         dilations=[2, 2])  # fmt: skip
+qdq_conv("qdq_conv_depthwise", codes(1, 6, 8, 8), codes(6, 1, 3, 3, dtype=np.int8), 90, group=6,
+         pads=[1, 1, 1, 1])  # fmt: skip
+qdq_conv("qdq_conv_sequence", codes(3, 5, 19), codes(4, 5, 4, dtype=np.int8), 128, strides=[3])
+for name, op, more in [("qdq_matmul", "MatMul", {}), ("qdq_gemm", "Gemm", {"transB": 1})]:
+    weight = codes(21, 12, dtype=np.int8) if op == "MatMul" else codes(12, 21, dtype=np.int8)
+    inputs = [("x", codes(70, 21)), ("xs", real(0.02)), ("xz", code(3)), ("w", weight),
+              ("ws", scales_of(12, 0.01))]  # fmt: skip
+    nodes = [node("DequantizeLinear", ["x", "xs", "xz"], ["xr"]),
+             node("DequantizeLinear", ["w", "ws"], ["wr"], axis=1 if op == "MatMul" else 0),
+             node(op, ["xr", "wr"], ["y"], **more)]  # fmt: skip
+    case(name, nodes, inputs, ["y"], constants=["xs", "xz", "w", "ws"], domain="")
+case("matmul_integer_weight", "MatMulInteger", [("x", codes(5, 64)), ("w", codes(64, 33, dtype=np.int8)),
+     ("xz", code(200))], constants=["w", "xz"], domain="")  # fmt: skip
+case("conv_integer_weight", "ConvInteger", [("x", codes(1, 4, 7, 7)), ("w", codes(9, 4, 3, 3)), ("xz", code(12)),
+     ("wz", code(128))], constants=["w", "xz", "wz"], domain="", pads=[1, 1, 1, 1])  # fmt: skip
+case("qlinear_conv_weight", "QLinearConv",
+     [("x", codes(1, 4, 7, 7)), ("xs", real(0.02)), ("xz", code(12)), ("w", codes(9, 4, 3, 3, dtype=np.int8)),
+      ("ws", scales_of(9, 0.01)), ("wz", np.zeros(9, np.int8)), ("ys", real(0.25)), ("yz", code(120))],
+     constants=["xs", "xz", "w", "ws", "wz", "ys", "yz"], domain="")  # fmt: skip
 
 
 def main():

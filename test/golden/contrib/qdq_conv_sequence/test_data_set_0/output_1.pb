@@ -1,0 +1,1 @@
+ByJH‚¯v­•s†rƒ}ƒ‡`‚qnrnKpU/x¿Y”›…v”v|[‚~fflyY—vŽ{Š‰‰tNdwpŠ{_w{okdžl.bI
