@@ -23,8 +23,7 @@
 //              prints it and never parses it.
 //   Summary    the same for people: UTF-8 text, as --info prints it
 //   Generation GenerationDefaults; size 0: those of LQC
-//   Encoder    EncoderDefaults of a graph that makes embeddings of text; size
-//   0:
+//   Encoder    EncoderDefaults of a graph that makes embeddings of text; size 0:
 //              the executable takes tensors alone
 //   Tensors    a list of TensorEntry, then their names: --verify says which
 //              tensor is damaged; size 0: it cannot

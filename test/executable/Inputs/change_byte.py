@@ -7,8 +7,8 @@ import pathlib
 import struct
 import sys
 
-SECTIONS = 6  # lqc/Runtime/Payload.h
-WEIGHTS, TENSORS = 0, 5
+SECTIONS = 7  # lqc/Runtime/Payload.h
+WEIGHTS, TENSORS = 0, 6
 
 source, target, tensor = sys.argv[1:]
 data = bytearray(pathlib.Path(source).read_bytes())

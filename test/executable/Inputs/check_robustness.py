@@ -19,7 +19,7 @@ import subprocess
 import sys
 
 # lqc/Runtime/Payload.h: (offset, bytes, hash) of each section, then 32 bytes.
-SECTIONS = ["weights", "tokenizer", "info", "summary", "generation", "tensors"]
+SECTIONS = ["weights", "tokenizer", "info", "summary", "generation", "encoder", "tensors"]
 FOOTER_BYTES = 24 * len(SECTIONS) + 32
 
 

@@ -117,6 +117,9 @@ def main():
         sys.exit(f"{name} must be ignored, got: {interrupted} interrupted compilations")
     if action == "killed" and interrupted < MOMENTS // 4:
         sys.exit(f"at least {MOMENTS // 4} compilations must be interrupted, got: {interrupted}")
+    # A linker that outlives a killed compiler may write there for a moment.
+    while any(str(compilation.output) in line for line in linkers()):
+        time.sleep(0.05)
     shutil.rmtree(folder)
 
 
