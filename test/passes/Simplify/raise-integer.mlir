@@ -6,8 +6,8 @@
 module attributes {lqc.graph = {}} {
   lqc.weight @w : tensor<8x3x3x3xi8> = #lqc.file<"m.onnx", tensor = "w", offset = 0, bytes = 216, header = "onnx-0">
   // CHECK: lqc.weight @w.sums : tensor<8xi32> {
-  // CHECK: linalg.reduce { arith.addi }
   // CHECK: arith.constant dense<-131> : tensor<8xi32>
+  // CHECK: linalg.reduce ins(%{{.+}} : tensor<8x3x3x3xi32>)
   // CHECK: lqc.weight @w.codes : tensor<8x36xf32, #lqc.scheme<"int8-g0-f32">> {
   // CHECK: arith.xori
   // CHECK: linalg.transpose {{.+}} permutation = [0, 2, 3, 1]

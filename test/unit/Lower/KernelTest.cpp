@@ -73,7 +73,8 @@ protected:
     return cantFail(jit->lookup(name)).toPtr<lqc_kernel_function *>();
   }
 
-  /// Random contents for an argument of this type with `rows` valid rows.
+  /// Random contents for an argument of this type with `rows` valid rows. A
+  /// vector of int32 holds indices below `indexLimit`, or with 0 any numbers.
   Argument random(Type type, int64_t rows, int64_t indexLimit);
   TensorValue randomFloats(ArrayRef<int64_t> shape);
 
@@ -151,7 +152,21 @@ Argument KernelTest::random(Type type, int64_t rows, int64_t indexLimit) {
   SchemeAttr scheme = schemeOf(tensor);
   int64_t maxRows = tensor.getDimSize(0);
   SmallVector<int64_t> shape(tensor.getShape());
-  if (tensor.getElementType().isInteger(32)) {
+  bool isIndices = tensor.getElementType().isInteger(32) &&
+                   tensor.getRank() == 1 && indexLimit > 0;
+  if (tensor.getElementType().isInteger() && !isIndices) {
+    argument.bytes.resize(weightBytes(tensor));
+    for (char &byte : argument.bytes)
+      byte = char(generator());
+    if (tensor.getRank() == 2)
+      shape[0] = rows;
+    RankedTensorType valid =
+        RankedTensorType::get(shape, tensor.getElementType());
+    argument.value = cantFail(tensorFromBytes(
+        {argument.bytes.data(), size_t(weightBytes(valid))}, valid));
+    return argument;
+  }
+  if (isIndices) {
     std::vector<int64_t> values(rows);
     std::vector<int32_t> stored(maxRows, 0);
     for (int64_t i = 0; i < rows; ++i)
@@ -230,6 +245,13 @@ void KernelTest::check(const std::string &name, int64_t rows, double tolerance,
           << name << ": row " << row;
     return;
   }
+  if (result.kind() == TensorValue::Kind::Integer) {
+    const int32_t *got = reinterpret_cast<const int32_t *>(out.bytes.data());
+    for (size_t i = 0; i < result.integers().size(); ++i)
+      ASSERT_EQ(got[i], result.integers()[i])
+          << name << ": " << describe(kernel) << " element " << i;
+    return;
+  }
   const float *got = reinterpret_cast<const float *>(out.bytes.data());
   const std::vector<float> &want = result.floats();
   double largest = 0;
@@ -295,6 +317,33 @@ TEST_P(KernelTest, LinearInPanelsOfRows) {
     check(floats, rows, 2e-6);
     check(integers, rows, 2e-6);
   }
+}
+
+TEST_P(KernelTest, BytesTimesCodesAreExact) {
+  std::string weight = "tensor<40x24xf32, #lqc.packed<16x4, "
+                       "#lqc.scheme<\"int8-g0-f32\">>>";
+  std::string attributes =
+      "destinations = 1 : i64, unit_rows = 8 : i64, units = 3 : i64";
+  std::string plain =
+      add("%x: tensor<12x24xi8>, %w: " + weight +
+              ", %b: tensor<40xi32>, %out: tensor<12x40xi32>",
+          "%y = lqc.integer_linear %x, %w, %b : (tensor<12x24xi8>, " + weight +
+              ", tensor<40xi32>) -> tensor<12x40xi32>\n"
+              "lqc.yield %y : tensor<12x40xi32>",
+          attributes);
+  std::string patches =
+      add("%x: tensor<2x5x5x4xi8>, %w: " + weight + ", %out: tensor<24x40xi32>",
+          "%p = lqc.patches %x {kernel = array<i64: 2, 3>, strides = "
+          "array<i64: 1, 1>, dilations = array<i64: 1, 1>} : "
+          "(tensor<2x5x5x4xi8>) -> tensor<24x24xi8>\n"
+          "%y = lqc.integer_linear %p, %w : (tensor<24x24xi8>, " +
+              weight +
+              ") -> tensor<24x40xi32>\n"
+              "lqc.yield %y : tensor<24x40xi32>",
+          attributes);
+  compile();
+  check(plain, 11, 0, /*indexLimit=*/0);
+  check(patches, 24, 0);
 }
 
 TEST_P(KernelTest, ConvolutionReadsItsPatchesInTheImage) {
