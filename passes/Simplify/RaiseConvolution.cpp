@@ -280,6 +280,22 @@ static Value beforeTranspose(Value operand, ArrayRef<int64_t> order, Value like,
       ->getResult(0);
 }
 
+/// Whether beforeTranspose() gives something. Asked of all operands first: what
+/// is made for one is lost work, done again and again, if another has nothing.
+static bool hasBeforeTranspose(Value operand, ArrayRef<int64_t> order,
+                               bool isStatic) {
+  if (auto turn = operand.getDefiningOp<linalg::TransposeOp>())
+    return turn.getPermutation() == order;
+  if (DenseElementsAttr numbers; matchPattern(operand, m_Constant(&numbers)))
+    return numbers.isSplat() && isStatic;
+  auto broadcast = operand.getDefiningOp<linalg::BroadcastOp>();
+  if (broadcast)
+    return cast<RankedTensorType>(broadcast.getInput().getType()).getRank() <=
+           1;
+  Operation *source = operand.getDefiningOp();
+  return isa_and_nonnull<tensor::SplatOp, linalg::FillOp>(source);
+}
+
 namespace {
 /// An elementwise operation on transposed tensors is one before the transpose.
 struct TransposeAfterElementwise : RewritePattern {
@@ -300,18 +316,21 @@ struct TransposeAfterElementwise : RewritePattern {
     if (rank < 3 ||
         turn.getPermutation() != ArrayRef<int64_t>(toChannelsFirst(rank)))
       return rewriter.notifyMatchFailure(op, "has no operand of a convolution");
-    SmallVector<Value> operands;
-    for (Value operand : op->getOperands()) {
-      if (!isa<RankedTensorType>(operand.getType())) {
-        operands.push_back(operand); // the condition of a select
-        continue;
-      }
-      operands.push_back(beforeTranspose(operand, turn.getPermutation(),
-                                         turn.getInput(), rewriter));
-      if (!operands.back())
-        return rewriter.notifyMatchFailure(op, "has an operand of no channels");
-    }
     RankedTensorType shape = cast<RankedTensorType>(turn.getInput().getType());
+    auto isTensor = [](Value value) { // the condition of a select may be none
+      return isa<RankedTensorType>(value.getType());
+    };
+    for (Value operand : op->getOperands())
+      if (isTensor(operand) &&
+          !hasBeforeTranspose(operand, turn.getPermutation(),
+                              shape.hasStaticShape()))
+        return rewriter.notifyMatchFailure(op, "has an operand of no channels");
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands())
+      operands.push_back(isTensor(operand)
+                             ? beforeTranspose(operand, turn.getPermutation(),
+                                               turn.getInput(), rewriter)
+                             : operand);
     OperationState state(
         op->getLoc(), op->getName(), operands,
         RankedTensorType::get(shape.getShape(),

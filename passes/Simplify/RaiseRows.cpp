@@ -93,14 +93,29 @@ static Value repeatedRows(Value value, RankedTensorType matrix, Value like,
                                   ValueRange{emptyMatrix()})
         .getResult(0);
   linalg::BroadcastOp broadcast = value.getDefiningOp<linalg::BroadcastOp>();
-  int64_t rank = cast<RankedTensorType>(value.getType()).getRank();
-  if (!broadcast ||
-      broadcast.getDimensions() !=
-          ArrayRef<int64_t>(llvm::to_vector(llvm::seq<int64_t>(rank - 1))))
-    return {};
   return linalg::BroadcastOp::create(builder, loc, broadcast.getInput(),
                                      emptyMatrix(), ArrayRef<int64_t>{0})
       ->getResult(0);
+}
+
+/// Dimensions before the last one.
+static SmallVector<int64_t> leadingDimensions(Value value) {
+  int64_t rank = cast<RankedTensorType>(value.getType()).getRank();
+  return llvm::to_vector(llvm::seq<int64_t>(rank - 1));
+}
+
+/// Whether repeatedRows() gives something. Asked of all operands first: what is
+/// made for one is lost work, done again and again, if another has nothing.
+static bool hasRepeatedRows(Value value, bool isStatic) {
+  if (!isa<RankedTensorType>(value.getType()))
+    return false;
+  if (DenseElementsAttr numbers; matchPattern(value, m_Constant(&numbers)))
+    return numbers.isSplat() && isStatic;
+  if (auto broadcast = value.getDefiningOp<linalg::BroadcastOp>())
+    return broadcast.getDimensions() ==
+           ArrayRef<int64_t>(leadingDimensions(value));
+  Operation *source = value.getDefiningOp();
+  return isa_and_nonnull<tensor::SplatOp, linalg::FillOp>(source);
 }
 
 namespace {
@@ -126,19 +141,23 @@ struct ExpandAfterElementwise : RewritePattern {
       }
     if (!first)
       return rewriter.notifyMatchFailure(op, "has no operand of rows");
+    bool isStatic = cast<RankedTensorType>(first.getType()).hasStaticShape();
+    for (Value operand : op->getOperands()) {
+      Value rows = rowsOfExpanded(operand);
+      bool fits = rows ? cast<RankedTensorType>(rows.getType()).getShape() ==
+                             cast<RankedTensorType>(first.getType()).getShape()
+                       : hasRepeatedRows(operand, isStatic);
+      if (!fits)
+        return rewriter.notifyMatchFailure(op, "has an operand of other rows");
+    }
     SmallVector<Value> operands;
     for (Value operand : op->getOperands()) {
       RankedTensorType matrix = RankedTensorType::get(
           cast<RankedTensorType>(first.getType()).getShape(),
           getElementTypeOrSelf(operand.getType()));
       Value rows = rowsOfExpanded(operand);
-      if (rows && rows.getType() != matrix)
-        return rewriter.notifyMatchFailure(op, "has rows of several shapes");
-      if (!rows)
-        rows = repeatedRows(operand, matrix, first, rewriter);
-      if (!rows)
-        return rewriter.notifyMatchFailure(op, "has an operand of no rows");
-      operands.push_back(rows);
+      operands.push_back(rows ? rows
+                              : repeatedRows(operand, matrix, first, rewriter));
     }
     OperationState state(op->getLoc(), op->getName(), operands,
                          RankedTensorType::get(

@@ -83,3 +83,25 @@ module attributes {lqc.graph = {}} {
     return %0 : tensor<2x2x6xf32>
   }
 }
+
+// -----
+
+// A select of which one branch has no channels stays behind the transpose, and
+// nothing is made for the other.
+
+module attributes {lqc.graph = {}} {
+  // CHECK-LABEL: func.func @main
+  func.func @main(%m: tensor<?x4x4x8xi1>, %y: tensor<?x8x4x4xf32>) -> tensor<?x8x4x4xf32> {
+    %c0 = arith.constant 0 : index
+    %zero = arith.constant 0.0 : f32
+    %batch = tensor.dim %m, %c0 : tensor<?x4x4x8xi1>
+    %e = tensor.empty(%batch) : tensor<?x8x4x4xi1>
+    // CHECK: %[[T:.+]] = linalg.transpose
+    %t = linalg.transpose ins(%m : tensor<?x4x4x8xi1>) outs(%e : tensor<?x8x4x4xi1>) permutation = [0, 3, 1, 2]
+    %s = tensor.splat %zero[%batch] : tensor<?x8x4x4xf32>
+    // CHECK-NOT: linalg.fill
+    // CHECK: arith.select %[[T]], %{{.+}}, %arg1
+    %r = arith.select %t, %s, %y : tensor<?x8x4x4xi1>, tensor<?x8x4x4xf32>
+    return %r : tensor<?x8x4x4xf32>
+  }
+}

@@ -120,3 +120,17 @@ func.func @not_cut(%x: tensor<4x2xf32>) -> (tensor<2x1xf32>, tensor<4x3xf32>, te
   %3 = tensor.extract_slice %2[0, 0] [4, 1] [1, 1] : tensor<4x3xf32> to tensor<4x1xf32>
   return %1, %2, %3 : tensor<2x1xf32>, tensor<4x3xf32>, tensor<4x1xf32>
 }
+
+// A select of which one branch has other rows stays where it is, and nothing is
+// made for the other.
+// CHECK-LABEL: func.func @one_branch_of_rows
+func.func @one_branch_of_rows(%m: tensor<?x4xi1>, %y: tensor<?x?x4xf32>, %b: index, %s: index) -> tensor<?x?x4xf32> {
+  // CHECK: %[[MASK:.*]] = tensor.expand_shape
+  // CHECK-NOT: tensor.splat {{.*}} : tensor<?x4xf32>
+  // CHECK: arith.select %[[MASK]], %{{.*}}, %arg1 : tensor<?x?x4xi1>, tensor<?x?x4xf32>
+  %zero = arith.constant 0.0 : f32
+  %mask = tensor.expand_shape %m [[0, 1], [2]] output_shape [%b, %s, 4] : tensor<?x4xi1> into tensor<?x?x4xi1>
+  %0 = tensor.splat %zero[%b, %s] : tensor<?x?x4xf32>
+  %1 = arith.select %mask, %0, %y : tensor<?x?x4xi1>, tensor<?x?x4xf32>
+  return %1 : tensor<?x?x4xf32>
+}
