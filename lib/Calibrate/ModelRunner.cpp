@@ -10,7 +10,6 @@
 #include "lqc/Interpreter/TensorValue.h"
 #include "lqc/Support/Error.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "llvm/Support/Process.h"
 
 #include <cmath>
@@ -92,8 +91,16 @@ ModelRunner::ModelRunner(const ModelRunner &other)
 
 ModelRunner::~ModelRunner() = default;
 
-MutableArrayRef<float> ModelRunner::rows(Value value, int64_t window) {
+ArrayRef<float> ModelRunner::rows(Value value, int64_t window) {
   return slots.at(resolve(value))->at(window);
+}
+
+void ModelRunner::divideChannels(Value value, ArrayRef<float> scales) {
+  for (int64_t window = 0; window < windows.count; ++window) {
+    std::vector<float> &numbers = slots.at(resolve(value))->at(window);
+    for (size_t i = 0; i < numbers.size(); ++i)
+      numbers[i] /= scales[i % scales.size()];
+  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -164,34 +171,6 @@ bool ModelRunner::isNeededLater(Value value) const {
   auto names = namesOf.find(value);
   return hasUser(value) ||
          (names != namesOf.end() && llvm::any_of(names->second, hasUser));
-}
-
-/// What a linear's outputs, with those of its kept columns, are added to, and
-/// nothing else is done with.
-static Value residualOf(Value result) {
-  if (!result.hasOneUse())
-    return {};
-  arith::AddFOp sum = dyn_cast<arith::AddFOp>(*result.user_begin());
-  if (!sum)
-    return {};
-  Value other = sum.getLhs() == result ? sum.getRhs() : sum.getLhs();
-  LinearOp part = other.getDefiningOp<LinearOp>();
-  return part && part.readsKeptColumns() ? residualOf(sum) : other;
-}
-
-Stage ModelRunner::stageAt(LinearOp linear, const IsWanted &isWanted) {
-  Stage stage;
-  stage.input = linear.getInput();
-  stage.columns = linear.getInput().getType().getDimSize(1);
-  for (Operation *user : stage.input.getUsers())
-    if (LinearOp other = dyn_cast<LinearOp>(user))
-      if (other.getInput() == stage.input && isWanted(other))
-        stage.linears.push_back(other);
-  llvm::sort(stage.linears,
-             [](LinearOp a, LinearOp b) { return a->isBeforeInBlock(b); });
-  if (stage.linears.size() == 1)
-    stage.residual = residualOf(stage.linears.front().getResult());
-  return stage;
 }
 
 /// The operations up to the next stage, in order.

@@ -30,6 +30,7 @@
 #define LQC_LIB_CALIBRATE_MODELRUNNER_H
 
 #include "lib/Calibrate/KernelJit.h"
+#include "lib/Calibrate/StageRunner.h"
 #include "lqc/Calibrate/Calibrate.h"
 #include "lqc/Interpreter/WeightStore.h"
 #include "lqc/Numerics/Dense.h"
@@ -37,24 +38,10 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
-#include <functional>
-
 namespace lqc {
 
-/// Linears that read the same input, and that input.
-struct Stage {
-  llvm::SmallVector<LinearOp> linears; ///< in the order of the IR
-  mlir::Value input;
-  int64_t columns = 0;
-  /// What the outputs of the one linear are added to, or null.
-  mlir::Value residual;
-
-  explicit operator bool() const { return !linears.empty(); }
-};
-
-class ModelRunner {
+class ModelRunner : public StageRunner {
 public:
-  using IsWanted = std::function<bool(LinearOp)>;
   /// Takes the rows (windows.length) of a window.
   using RowsSink =
       llvm::function_ref<llvm::Error(int64_t window, llvm::ArrayRef<float>)>;
@@ -66,11 +53,9 @@ public:
               Precision precision = Precision::Float);
   /// The same walk at the same stop, to go on in another way.
   ModelRunner(const ModelRunner &other);
-  ~ModelRunner();
+  ~ModelRunner() override;
 
-  /// Runs until a linear that `isWanted`; gives the wanted linears of its
-  /// function that read the same input. An empty stage: there is none any more.
-  llvm::Expected<Stage> advance(const IsWanted &isWanted);
+  llvm::Expected<Stage> advance(const IsWanted &isWanted) override;
 
   /// Lets `linear`, which has not been run yet, run on `values` (as many as its
   /// weight has) instead of its weight.
@@ -79,8 +64,9 @@ public:
   /// Runs to the end and gives the logits, window by window; they are not kept.
   llvm::Error finish(RowsSink take);
 
-  /// The rows (windows.length) of one window of a stage's input or residual.
-  llvm::MutableArrayRef<float> rows(mlir::Value value, int64_t window);
+  int64_t samples() const override { return windows.count; }
+  llvm::ArrayRef<float> rows(mlir::Value value, int64_t window) override;
+  void divideChannels(mlir::Value value, llvm::ArrayRef<float> scales) override;
 
 private:
   /// Where the walk through the functions is.
@@ -94,7 +80,6 @@ private:
   llvm::Error start();
   llvm::Expected<Stage> collect(const IsWanted &isWanted,
                                 llvm::SmallVectorImpl<mlir::Operation *> &ops);
-  Stage stageAt(LinearOp linear, const IsWanted &isWanted);
   void enter(mlir::func::CallOp call, mlir::func::FuncOp callee);
   void leave();
   mlir::Value resolve(mlir::Value value) const;

@@ -14,6 +14,7 @@
 #include "lqc/Support/Parallel.h"
 #include "lqc/Support/Progress.h"
 #include "lqc/Support/Table.h"
+#include "passes/Quantize/SchemePolicy.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/GlobPattern.h"
@@ -35,7 +36,7 @@ private:
   llvm::Error checkOptions();
   llvm::Error load();
   uint64_t findLinears();
-  llvm::Error openParts(const CalibrationWindows &windows);
+  llvm::Error openParts(const CalibrationData &data);
   llvm::Error addInput(const CalibrationStage &stage,
                        const InputStatistics &measured);
   llvm::Error measure();
@@ -50,7 +51,7 @@ private:
   Model model;
   llvm::StringMap<uint64_t> bytes; ///< of each weight that is measured
   std::optional<CalibrationParts> parts;
-  int64_t tokens = 0;
+  CalibrationRecord record;
 };
 } // namespace
 
@@ -104,25 +105,66 @@ bool Calibrator::keepsHessian(const CalibrationStage &stage) const {
 /// Bytes of each weight that is to be measured, and of all of them.
 uint64_t Calibrator::findLinears() {
   uint64_t total = 0;
+  SymbolTable symbols(*model.module);
   (*model.module)->walk([&](LinearOp linear) {
     GetWeightOp read = linear.getWeight().getDefiningOp<GetWeightOp>();
-    if (!read || linear.readsKeptColumns() ||
-        !linear->getParentOp()->hasAttr(kLayerAttrName))
+    if (!read || linear.readsKeptColumns() || !isInLayer(linear))
       return;
-    bytes[read.getWeight()] = weightBytes(linear.getWeight().getType());
-    total += bytes[read.getWeight()];
+    WeightOp weight = symbols.lookup<WeightOp>(read.getWeight());
+    uint64_t size = weightBytes(linear.getWeight().getType());
+    bytes[checkpointWeight(weight)] += size;
+    total += size;
   });
   return total;
 }
 
-llvm::Error Calibrator::openParts(const CalibrationWindows &windows) {
-  ContentHasher hasher;
+static void hashTokens(const CalibrationWindows &windows,
+                       ContentHasher &hasher) {
   const char *tokens = reinterpret_cast<const char *>(windows.tokens.data());
   hasher.update(ArrayRef(tokens, windows.tokens.size() * sizeof(int32_t)));
-  CalibrationRecord record{hasher.digits(), windows.count, windows.length,
-                           plan.seed, options.keepHessians};
+}
+
+/// Shapes and elements, in their order.
+static void hashInputs(const GraphSamples &samples, ContentHasher &hasher) {
+  auto update = [&](const auto &numbers) {
+    const char *bytes = reinterpret_cast<const char *>(numbers.data());
+    hasher.update(ArrayRef(bytes, numbers.size() * sizeof(numbers[0])));
+  };
+  for (ArrayRef<TensorValue> sample : samples.inputs)
+    for (const TensorValue &input : sample) {
+      update(input.shape());
+      if (input.kind() == TensorValue::Kind::Integer)
+        update(input.integers());
+      else
+        update(input.floats());
+    }
+}
+
+/// What the data was, for a file that says so. Graphs have no length.
+static CalibrationRecord recordOf(const CalibrationData &data,
+                                  const CalibrationPlan &plan,
+                                  StringRef hessians) {
+  ContentHasher hasher;
+  CalibrationRecord record;
+  record.seed = plan.seed;
+  record.hessians = hessians.str();
+  if (const auto *windows = std::get_if<CalibrationWindows>(&data)) {
+    hashTokens(*windows, hasher);
+    record.samples = windows->count;
+    record.length = windows->length;
+  } else {
+    const GraphSamples &samples = std::get<GraphSamples>(data);
+    hashInputs(samples, hasher);
+    record.samples = int64_t(samples.inputs.size());
+  }
+  record.text = hasher.digits();
+  return record;
+}
+
+llvm::Error Calibrator::openParts(const CalibrationData &data) {
+  record = recordOf(data, plan, options.keepHessians);
   llvm::Expected<CalibrationParts> opened = CalibrationParts::open(
-      options.output, fingerprintOf(*model.module), std::move(record));
+      options.output, fingerprintOf(*model.module), record);
   if (!opened)
     return opened.takeError();
   parts.emplace(std::move(*opened));
@@ -142,12 +184,11 @@ llvm::Error Calibrator::addInput(const CalibrationStage &stage,
 }
 
 llvm::Error Calibrator::measure() {
-  llvm::Expected<CalibrationWindows> windows =
-      readWindows(model, plan, options.model);
-  if (!windows)
-    return windows.takeError();
-  tokens = windows->count * windows->length;
-  if (llvm::Error error = openParts(*windows))
+  llvm::Expected<CalibrationData> data =
+      readCalibrationData(model, plan, options.model);
+  if (!data)
+    return data.takeError();
+  if (llvm::Error error = openParts(*data))
     return error;
   WeightStore store(*model.module, model.root, session.threads());
   CalibrationOptions calibration;
@@ -167,7 +208,7 @@ llvm::Error Calibrator::measure() {
     return error;
   };
   return walkStages(
-      *model.module, store, *windows, calibration,
+      *model.module, store, *data, calibration,
       [&](StringRef linear) {
         return bytes.contains(linear) && !parts->contains(linear);
       },
@@ -183,7 +224,9 @@ llvm::Error Calibrator::report() const {
       });
   out << "wrote " << options.output << " (" << parts->count() << " inputs of "
       << bytes.size() << " linears, " << hessianCount << " with Hessians, "
-      << tokens << " tokens, "
+      << (record.length
+              ? std::to_string(record.samples * record.length) + " tokens, "
+              : std::to_string(record.samples) + " samples, ")
       << formatBytes(file->files().front().contents.bytes().size()) << ")\n";
   return llvm::Error::success();
 }

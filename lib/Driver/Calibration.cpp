@@ -7,6 +7,7 @@
 
 #include "lib/Driver/Calibration.h"
 
+#include "lib/Driver/GraphSamples.h"
 #include "lib/Driver/Paths.h"
 #include "lqc/Interpreter/SearchResults.h"
 #include "lqc/Runtime/TokenFile.h"
@@ -46,16 +47,15 @@ lqc::planCalibration(const CalibrationTextOptions &options) {
       return number.takeError();
     value = *number;
   }
-  if (!plan.text.empty() && !llvm::sys::fs::is_regular_file(plan.text))
+  if (!plan.text.empty() && !llvm::sys::fs::is_regular_file(plan.text) &&
+      !llvm::sys::fs::is_directory(plan.text))
     return makeError("{0}: the calibration text must be a file", plan.text);
   return plan;
 }
 
-/// Below this a text is worth a warning: fewer tokens than a small model has
-/// channels.
-static constexpr int64_t kFewTokens = 512;
-
-static void warnIfFew(StringRef text, int64_t tokens) {
+void lqc::warnIfFew(StringRef text, int64_t tokens) {
+  // Fewer tokens than a small model has channels.
+  constexpr int64_t kFewTokens = 512;
   if (tokens < kFewTokens)
     llvm::errs() << "lqc: warning: " << text << ": " << tokens
                  << " tokens are few to calibrate on: 10000 and more give "
@@ -74,6 +74,8 @@ readText(const Model &model, const CalibrationPlan &plan, StringRef name) {
   llvm::Expected<ModelAttr> attribute = modelAttribute(model, name);
   if (!attribute)
     return attribute.takeError();
+  if (!llvm::sys::fs::is_regular_file(plan.text))
+    return makeError("{0}: the calibration text must be a file", plan.text);
   std::optional<std::vector<char>> tables;
   std::unique_ptr<runtime::Tokenizer> tokenizer;
   std::string error;
@@ -110,6 +112,14 @@ llvm::Expected<CalibrationWindows> lqc::readWindows(const Model &model,
   if (!plan.holdsOut) // else it is read several times
     warnIfFew(plan.text, windows->count * windows->length);
   return windows;
+}
+
+llvm::Expected<CalibrationData>
+lqc::readCalibrationData(const Model &model, const CalibrationPlan &plan,
+                         StringRef name) {
+  if (isGraph(*model.module))
+    return readGraphSamples(model, plan, name);
+  return readWindows(model, plan, name);
 }
 
 llvm::Expected<CalibrationWindows> lqc::readHeldOut(const Model &model,
@@ -215,10 +225,10 @@ llvm::Error CodeSearch::runMethods(StatisticsSource &source) {
 }
 
 llvm::Error CodeSearch::searchLive() {
-  llvm::Expected<CalibrationWindows> windows =
-      readWindows(model, plan.calibration, name);
-  if (!windows)
-    return windows.takeError();
+  llvm::Expected<CalibrationData> data =
+      readCalibrationData(model, plan.calibration, name);
+  if (!data)
+    return data.takeError();
   uint64_t total = 0;
   for (const auto &entry : wanted)
     total += entry.second;
@@ -241,7 +251,7 @@ llvm::Error CodeSearch::searchLive() {
     return error;
   };
   return walkStages(
-      *model.module, store, *windows, options,
+      *model.module, store, *data, options,
       [&](StringRef linear) { return wanted.contains(linear); }, work);
 }
 

@@ -17,11 +17,20 @@ namespace lqc {
 llvm::Expected<CalibrationPlan>
 planCalibration(const CalibrationTextOptions &options);
 
+/// What `plan` asks for of its data: windows of text for a language model, else
+/// samples of a graph (GraphSamples.h). `name`: of the model.
+llvm::Expected<CalibrationData> readCalibrationData(const Model &model,
+                                                    const CalibrationPlan &plan,
+                                                    llvm::StringRef name);
+
 /// The windows that `plan` asks for of its text, as tokens of the model called
 /// `name`.
 llvm::Expected<CalibrationWindows> readWindows(const Model &model,
                                                const CalibrationPlan &plan,
                                                llvm::StringRef name);
+
+/// Warns on stderr of a text of few tokens.
+void warnIfFew(llvm::StringRef text, int64_t tokens);
 
 /// Pieces of what `plan` holds out of its text, at most `most`.
 llvm::Expected<CalibrationWindows> readHeldOut(const Model &model,

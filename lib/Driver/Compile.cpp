@@ -188,6 +188,7 @@ llvm::Error Compiler::checkOptions() {
   if (!made)
     return made.takeError();
   plan = *made;
+  plan.calibration.tokenizer = options.tokenizer;
   llvm::Expected<Emit> parsed = parseEmit(options.emit);
   if (!parsed)
     return parsed.takeError();

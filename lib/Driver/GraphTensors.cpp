@@ -16,6 +16,7 @@
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/Path.h"
 
 #include <cmath>
 #include <cstring>
@@ -138,6 +139,39 @@ llvm::Expected<Tensor> lqc::readTensorFile(const std::string &path) {
   if (!runtime::readTensor(path, tensor, error))
     return makeError("{0}", error);
   return tensor;
+}
+
+llvm::Expected<std::vector<std::string>>
+lqc::findTestSets(StringRef directory) {
+  std::vector<std::string> sets;
+  std::error_code code;
+  for (llvm::sys::fs::directory_iterator i(directory, code), end;
+       i != end && !code; i.increment(code))
+    if (llvm::sys::path::filename(i->path()).starts_with("test_data_set_"))
+      sets.push_back(i->path());
+  if (code)
+    return makeError("{0}: {1}", directory, StringRef(code.message()).lower());
+  llvm::sort(sets, [](const std::string &a, const std::string &b) {
+    return std::pair(a.size(), a) < std::pair(b.size(), b);
+  });
+  if (sets.empty())
+    sets.push_back(directory.str());
+  return sets;
+}
+
+llvm::Expected<std::vector<Tensor>>
+lqc::readTestSet(StringRef set, StringRef prefix, ArrayRef<GraphValue> values) {
+  std::vector<Tensor> tensors;
+  for (auto [i, value] : llvm::enumerate(values)) {
+    llvm::Expected<Tensor> tensor =
+        readTensorFile(llvm::formatv("{0}/{1}_{2}.pb", set, prefix, i).str());
+    if (!tensor)
+      return tensor.takeError();
+    if (value.element == LQC_BFLOAT16 && tensor->element == LQC_UINT16)
+      tensor->element = LQC_BFLOAT16;
+    tensors.push_back(std::move(*tensor));
+  }
+  return tensors;
 }
 
 std::string lqc::describeTensor(const Tensor &tensor) {

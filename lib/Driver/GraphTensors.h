@@ -34,6 +34,16 @@ graphOutputs(mlir::FunctionOpInterface main);
 /// Reads a .npy or .pb file. Errors: "PATH: rule".
 llvm::Expected<runtime::Tensor> readTensorFile(const std::string &path);
 
+/// The folders test_data_set_* in `directory`, or itself if there is none.
+llvm::Expected<std::vector<std::string>>
+findTestSets(llvm::StringRef directory);
+
+/// Reads PREFIX_0.pb ... for each value. ONNX's tests of before 1.13 keep
+/// bfloat16 numbers as uint16, which are their bits.
+llvm::Expected<std::vector<runtime::Tensor>>
+readTestSet(llvm::StringRef set, llvm::StringRef prefix,
+            llvm::ArrayRef<GraphValue> values);
+
 /// The value of a file's tensor for an input. Errors: "input 'x' must be …".
 llvm::Expected<TensorValue> tensorForInput(const GraphValue &input,
                                            const runtime::Tensor &tensor);

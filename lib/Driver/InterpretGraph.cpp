@@ -12,7 +12,6 @@
 #include "lqc/Support/Error.h"
 
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
@@ -206,53 +205,17 @@ static llvm::Error runOnce(GraphRunner &runner, const GraphPlan &plan,
 // Checks
 //===----------------------------------------------------------------------===//
 
-/// The folders test_data_set_* in `directory`, or itself if there is none.
-static llvm::Expected<std::vector<std::string>>
-findSets(const std::string &directory) {
-  std::vector<std::string> sets;
-  std::error_code code;
-  for (llvm::sys::fs::directory_iterator i(directory, code), end;
-       i != end && !code; i.increment(code))
-    if (llvm::sys::path::filename(i->path()).starts_with("test_data_set_"))
-      sets.push_back(i->path());
-  if (code)
-    return makeError("{0}: {1}", directory, StringRef(code.message()).lower());
-  llvm::sort(sets, [](const std::string &a, const std::string &b) {
-    return std::pair(a.size(), a) < std::pair(b.size(), b);
-  });
-  if (sets.empty())
-    sets.push_back(directory);
-  return sets;
-}
-
-/// Reads PREFIX_0.pb … for each value. ONNX's tests of before 1.13 keep
-/// bfloat16 numbers as uint16, which are their bits.
-static llvm::Expected<std::vector<Tensor>>
-readSet(const std::string &set, StringRef prefix, ArrayRef<GraphValue> values) {
-  std::vector<Tensor> tensors;
-  for (auto [i, value] : llvm::enumerate(values)) {
-    llvm::Expected<Tensor> tensor =
-        readTensorFile(llvm::formatv("{0}/{1}_{2}.pb", set, prefix, i).str());
-    if (!tensor)
-      return tensor.takeError();
-    if (value.element == LQC_BFLOAT16 && tensor->element == LQC_UINT16)
-      tensor->element = LQC_BFLOAT16;
-    tensors.push_back(std::move(*tensor));
-  }
-  return tensors;
-}
-
 /// Compares one set, a line for each output; gives how many differ.
 static llvm::Expected<size_t> checkSet(GraphRunner &runner,
                                        const GraphPlan &plan,
                                        const std::string &set,
                                        llvm::raw_ostream &out) {
   llvm::Expected<std::vector<Tensor>> inputs =
-      readSet(set, "input", runner.inputs);
+      readTestSet(set, "input", runner.inputs);
   if (!inputs)
     return inputs.takeError();
   llvm::Expected<std::vector<Tensor>> expected =
-      readSet(set, "output", runner.outputs);
+      readTestSet(set, "output", runner.outputs);
   if (!expected)
     return expected.takeError();
   llvm::Expected<std::vector<Tensor>> outputs = runner.run(*inputs);
@@ -272,7 +235,8 @@ static llvm::Expected<size_t> checkSet(GraphRunner &runner,
 
 static llvm::Error checkAll(GraphRunner &runner, const GraphPlan &plan,
                             llvm::raw_ostream &out) {
-  llvm::Expected<std::vector<std::string>> sets = findSets(plan.checkDirectory);
+  llvm::Expected<std::vector<std::string>> sets =
+      findTestSets(plan.checkDirectory);
   if (!sets)
     return sets.takeError();
   size_t differing = 0;

@@ -49,6 +49,16 @@ Interpreter::call(KernelOp kernel, llvm::ArrayRef<TensorValue> args) {
   return machine->call(kernel, args, 0);
 }
 
+llvm::Error Interpreter::run(llvm::ArrayRef<Operation *> operations,
+                             Bindings &bindings) {
+  Frame frame(*machine, 0, std::exchange(bindings, Bindings()));
+  for (Operation *op : operations)
+    if (llvm::Error error = machine->execute(op, frame))
+      return error;
+  bindings = std::move(frame).take();
+  return llvm::Error::success();
+}
+
 //===----------------------------------------------------------------------===//
 // step
 //===----------------------------------------------------------------------===//

@@ -34,7 +34,10 @@ class Machine;
 /// The values of one function, kernel or initializer while it runs.
 class Frame {
 public:
-  Frame(Machine &machine, unsigned depth) : machine(machine), depth(depth) {}
+  using Values = llvm::DenseMap<mlir::Value, TensorValue>;
+
+  Frame(Machine &machine, unsigned depth, Values values = Values())
+      : machine(machine), depth(depth), values(std::move(values)) {}
 
   const TensorValue &get(mlir::Value value) const {
     auto found = values.find(value);
@@ -47,12 +50,13 @@ public:
   }
   /// The only element of an integer scalar.
   int64_t integer(mlir::Value value) const { return get(value).integers()[0]; }
+  Values take() && { return std::move(values); }
 
   Machine &machine;
   const unsigned depth; ///< of calls
 
 private:
-  llvm::DenseMap<mlir::Value, TensorValue> values;
+  Values values;
 };
 
 /// The keys and values of one layer and slot. Grows with the positions written.

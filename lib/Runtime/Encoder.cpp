@@ -13,6 +13,7 @@
 
 #include "lib/Runtime/Encoder.h"
 
+#include "lqc/Runtime/EncoderText.h"
 #include "lqc/Runtime/PayloadCheck.h"
 
 #include <algorithm>
@@ -106,21 +107,13 @@ std::string LineEncoder::fillInputs(std::span<const TokenLine> lines,
     std::string error;
     if (!inputs[i].allocate(error))
       return "input '" + std::string(graph.inputs[i].name) + "': " + error;
-    std::memset(inputs[i].data.get(), 0, inputs[i].bytes());
-  }
-  for (int64_t r = 0; r < rows; ++r) {
-    // A batch of a fixed size is filled with its last line.
-    const TokenLine &line =
-        lines[size_t(std::min<int64_t>(r, int64_t(lines.size()) - 1))];
-    for (int64_t c = 0; c < columns; ++c) {
-      const int64_t at = r * columns + c;
-      const bool isToken = c < int64_t(line.size());
-      store(inputs[size_t(encoder.ids)], at,
-            isToken ? line[size_t(c)] : encoder.pad);
-      if (encoder.mask >= 0)
-        store(inputs[size_t(encoder.mask)], at, isToken);
-      if (encoder.positions >= 0)
-        store(inputs[size_t(encoder.positions)], at, c);
+    for (int64_t r = 0; r < rows; ++r) {
+      // A batch of a fixed size is filled with its last line.
+      const TokenLine &line =
+          lines[size_t(std::min<int64_t>(r, int64_t(lines.size()) - 1))];
+      for (int64_t c = 0; c < columns; ++c)
+        store(inputs[i], r * columns + c,
+              encoderInput(encoder, int64_t(i), line, c));
     }
   }
   return inputProblem(graph, inputs);

@@ -12,6 +12,7 @@
 
 #include "lib/Runtime/Encoder.h"
 #include "lib/Runtime/NewFile.h"
+#include "lqc/Runtime/EncoderText.h"
 
 #include <charconv>
 #include <cstdio>
@@ -30,19 +31,6 @@ struct Texts {
   std::vector<std::string_view> lines;
 };
 } // namespace
-
-/// A line ends with "\n" or "\r\n"; the last one need not.
-static void splitLines(std::string_view text,
-                       std::vector<std::string_view> &lines) {
-  while (!text.empty()) {
-    const size_t end = text.find('\n');
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(end == text.npos ? text.size() : end + 1);
-    if (line.ends_with('\r'))
-      line.remove_suffix(1);
-    lines.push_back(line);
-  }
-}
 
 static std::string readTexts(const TextOptions &options, Texts &texts) {
   if (!options.texts.empty()) {

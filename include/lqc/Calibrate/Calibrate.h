@@ -7,25 +7,30 @@
 //
 // The live source of statistics. The layers are walked in order, and in each
 // layer its stages: linears that read the same input (q, k and v; o; gate and
-// up; down). At each stage
+// up; down). A graph that is no language model is walked like one layer. At
+// each stage
 //
 //   1. the layers so far are run, as they are by now, on all calibration
-//      windows, up to the stage's input;
+//      samples, up to the stage's input;
 //   2. the input's statistics are taken;
 //   3. the caller works on the stage (and may change its weights, or rescale
 //      the input's channels);
 //   4. the statistics are dropped.
 //
 // So a method sees what the already quantized linears really produce, each
-// linear runs once, and memory is the activations of one layer and one Hessian.
+// linear runs once, and memory is the activations of one layer and one Hessian
+// (of a graph: the values that are read behind the stage).
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef LQC_CALIBRATE_CALIBRATE_H
 #define LQC_CALIBRATE_CALIBRATE_H
 
+#include "lqc/Interpreter/TensorValue.h"
 #include "lqc/Interpreter/WeightStore.h"
 #include "lqc/Statistics/Statistics.h"
+
+#include <variant>
 
 namespace lqc {
 
@@ -59,6 +64,15 @@ SplitText holdOut(llvm::ArrayRef<int32_t> text, int64_t length);
 llvm::Expected<CalibrationWindows> spreadWindows(llvm::ArrayRef<int32_t> text,
                                                  int64_t most, int64_t length);
 
+/// What a graph is run on: for each sample a value for each argument of @main.
+struct GraphSamples {
+  std::vector<llvm::SmallVector<TensorValue>> inputs;
+};
+
+/// What a model is calibrated on: a language model on windows of text, any
+/// other graph on samples of its inputs.
+using CalibrationData = std::variant<CalibrationWindows, GraphSamples>;
+
 /// One stage of the walk.
 struct CalibrationStage {
   std::string input;                ///< name of the input: its first linear
@@ -77,15 +91,16 @@ struct CalibrationOptions {
 using StageWork = llvm::function_ref<llvm::Error(
     const CalibrationStage &, StatisticsSource &, const InputStatistics &)>;
 
-/// Walks the stages of `module` (at the model level) on `windows`. `isWanted`
+/// Walks the stages of `module` (at the model level) on `data`. `isWanted`
 /// says whether a linear, by the checkpoint's weight, makes a stage; it is
 /// asked again after each stage, and each linear is given once. `work` may
 /// change the module and must say so to the store (clear()).
 ///
 /// Errors: those of `work`; "activations must be finite: ..."; weights that
-/// cannot be read; this machine cannot run LQC's code.
+/// cannot be read; this machine cannot run LQC's code; what the interpreter
+/// says of a graph's operation.
 llvm::Error walkStages(mlir::ModuleOp module, WeightStore &weights,
-                       const CalibrationWindows &windows,
+                       const CalibrationData &data,
                        const CalibrationOptions &options,
                        llvm::function_ref<bool(llvm::StringRef)> isWanted,
                        StageWork work);

@@ -69,6 +69,15 @@ public:
   llvm::Expected<llvm::SmallVector<TensorValue>>
   call(KernelOp kernel, llvm::ArrayRef<TensorValue> args);
 
+  /// Values of one function while it runs.
+  using Bindings = llvm::DenseMap<mlir::Value, TensorValue>;
+
+  /// Runs some operations of one block, in this order: a part of a function.
+  /// What they read from elsewhere must be bound; their results are bound then.
+  /// After an error nothing is bound.
+  llvm::Error run(llvm::ArrayRef<mlir::Operation *> operations,
+                  Bindings &bindings);
+
 private:
   std::unique_ptr<Machine> machine;
 };
