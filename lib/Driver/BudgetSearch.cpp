@@ -375,5 +375,10 @@ llvm::Error BudgetSearch::run() {
 
 llvm::Error lqc::spendBudget(Session &session, Model &model, const Plan &plan,
                              StringRef name) {
+  if (isGraph(*model.module))
+    return makeError("{0}: {1} is for language models: it weighs what schemes "
+                     "do to their logits, and this is a graph",
+                     name,
+                     plan.budget.maxKl ? "--max-kl" : "--bits-per-weight");
   return BudgetSearch(session, model, plan, name).run();
 }

@@ -81,7 +81,10 @@ llvm::Error Calibrator::load() {
   ModelOptions modelOptions;
   modelOptions.model = options.model;
   modelOptions.context = options.context;
-  modelOptions.compileTo = "simplify";
+  modelOptions.compileFrom = options.compileFrom;
+  // A plan needs some phase behind the first; it is not run.
+  const bool isSimplified = options.compileFrom == phaseName(Phase::Simplify);
+  modelOptions.compileTo = isSimplified ? "quantize" : "simplify";
   llvm::Expected<Plan> phases =
       makePlan(session, modelOptions, Phase::Simplify);
   if (!phases)
@@ -90,9 +93,11 @@ llvm::Error Calibrator::load() {
   if (!loaded)
     return loaded.takeError();
   model = std::move(*loaded);
-  if (llvm::Error error =
-          checkNoInput(options.output, model, {options.calibrate.text}))
+  if (llvm::Error error = checkNoInput(options.output, model,
+                                       {options.model, options.calibrate.text}))
     return error;
+  if (isSimplified)
+    return llvm::Error::success();
   return runPhase(session, model, Phase::Simplify, *phases, modelOptions);
 }
 

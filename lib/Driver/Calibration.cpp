@@ -32,6 +32,7 @@ llvm::Expected<CalibrationPlan>
 lqc::planCalibration(const CalibrationTextOptions &options) {
   CalibrationPlan plan;
   plan.text = options.text;
+  plan.hasLength = !options.length.empty();
   const std::tuple<StringRef, StringRef, int64_t, int64_t, int64_t &>
       numbers[] = {{"--samples", options.samples, 1, 1 << 20, plan.samples},
                    {"--length", options.length, 1, 1 << 20, plan.length},

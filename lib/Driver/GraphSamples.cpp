@@ -302,11 +302,15 @@ llvm::Expected<GraphSamples> lqc::readGraphSamples(const Model &model,
   llvm::Expected<std::vector<GraphValue>> inputs = graphInputs(main);
   if (!inputs)
     return inputs.takeError();
-  if (llvm::sys::fs::is_directory(plan.text))
-    return readFolder(plan, *inputs);
+  const bool isFolder = llvm::sys::fs::is_directory(plan.text);
   StringRef ending = llvm::sys::path::extension(plan.text);
-  if (ending != ".npy" && ending != ".pb")
+  if (!isFolder && ending != ".npy" && ending != ".pb")
     return readLines(model, plan, *inputs, name);
+  if (plan.hasLength)
+    return makeError("--length is about text, and {0} holds tensors",
+                     plan.text);
+  if (isFolder)
+    return readFolder(plan, *inputs);
   if (inputs->size() != 1)
     return makeError("{0}: must be a folder with a file for each of the {1} "
                      "inputs of {2}",

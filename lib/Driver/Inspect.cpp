@@ -249,11 +249,15 @@ static void printStatistics(const StatisticsTable &table,
   out << "statistics:  " << table.inputs.size() << " inputs of "
       << table.readers.size() << " linears\n"
       << "model:       " << table.model << "\n"
-      << "calibration: " << calibration.samples << " windows of "
-      << calibration.length << " tokens, seed " << calibration.seed << ", text "
-      << calibration.text << "\n\n";
-  Table rows({"input", "channels", "tokens", "mean |x|", "max |x|", "peak",
-              "unseen", "Hessian"});
+      << "calibration: " << calibration.samples;
+  if (calibration.length) // a language model
+    out << " windows of " << calibration.length << " tokens, seed "
+        << calibration.seed << ", text ";
+  else
+    out << " samples, seed " << calibration.seed << ", data ";
+  out << calibration.text << "\n\n";
+  Table rows({"input", "channels", calibration.length ? "tokens" : "rows",
+              "mean |x|", "max |x|", "peak", "unseen", "Hessian"});
   for (const auto &[name, input] : table.inputs) {
     InputSummary summary(input);
     rows.addRow({name, std::to_string(input.columns),

@@ -22,6 +22,7 @@ struct CalibrationPlan {
   std::string text;       ///< to be run on: text, or tensors of a graph; or
   std::string statistics; ///< a file of lqc calibrate
   int64_t samples = 128, length = 256, seed = 0;
+  bool hasLength = false; ///< it was asked for
   /// The family of an encoder's bare vocabulary, or "".
   std::string tokenizer;
   /// A tenth of the text is kept to measure on.

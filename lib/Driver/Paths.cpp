@@ -145,6 +145,8 @@ bool lqc::readsFile(ModuleOp module, StringRef root, StringRef file) {
   if (auto model = module->getAttrOfType<ModelAttr>(kModelAttrName))
     checkpoint = join(absolute, model.getTokenizer());
   auto inputs = module->getAttrOfType<DictionaryAttr>(kInputsAttrName);
+  if (!inputs) // IR by hand
+    return found;
   return found || llvm::any_of(inputs, [&](NamedAttribute input) {
            return isFile(checkpoint, input.getName());
          });

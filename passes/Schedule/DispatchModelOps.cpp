@@ -47,7 +47,8 @@ static bool hasKernel(Operation *op) {
     return schemeOf(quantize.getType()).getValue().isActivation();
   if (EmbeddingOp embedding = dyn_cast<EmbeddingOp>(op))
     return bool(packedOf(embedding.getTable().getType()));
-  return isa<RmsNormOp, LayerNormOp>(op) && isRows(op->getOperand(0));
+  return isa<RmsNormOp, LayerNormOp, SplitColumnsOp>(op) &&
+         isRows(op->getOperand(0));
 }
 
 static RankedTensorType withDynamicRows(Type type) {

@@ -68,6 +68,7 @@ examples:
   lqc compile ./model --tokenizer=qwen2             vocab.json and merges.txt without configuration
   lqc compile ./model --quantize=int3-g64 --method=gptq --calibrate=train.txt -o tiny
   lqc compile ./model --quantize=int3-g64 --method=protect=1%,gptq --calibrate=train.txt -o tiny
+  lqc compile classifier.onnx --quantize=int8-g64 --method=gptq --calibrate=images.npy
   lqc compile ./model --bits-per-weight=3.5 --method=gptq --calibrate=train.txt -o tiny
   lqc compile ./model --max-kl=0.02 --schemes=int3-g64,int4-g64,int8-g64 --calibrate=train.txt -o tiny
   lqc compile ./model --quantize=int4-g64 --compile-to=quantize -o model.mlir
@@ -105,9 +106,15 @@ file is for passes in lqc-opt and for trying many methods on one measurement.
 A run that was stopped leaves what it has in OUTPUT.parts; the same command goes on
 from there.
 
+An encoder of text is measured on lines of FILE, any other graph on tensors. FILE is
+then a .npy or .pb file whose first dimension counts samples; or a folder with one
+for each input, called like it (NAME.npy); or a folder of ONNX's test data
+(test_data_set_*/input_0.pb ...), each set one sample. --calibrate takes the same.
+
 examples:
   lqc calibrate ./model --text train.txt -o stats.safetensors
   lqc calibrate ./model --text train.txt --keep-hessians='*' -o stats.safetensors
+  lqc calibrate image-classifier.onnx --text images.npy -o stats.safetensors
   lqc-opt model.mlir --lqc-assign-schemes=scheme=int4-g64 --lqc-gptq='statistics=stats.safetensors sidecar=out.lqcw' -o out.mlir
 )";
 
@@ -143,8 +150,8 @@ static cl::SubCommand
 
 static cl::SubCommand
     calibrateCommand("calibrate",
-                     "measure a model's activations on a text, for calibrated "
-                     "methods");
+                     "measure a model's activations on text or tensors, for "
+                     "calibrated methods");
 
 /// The exit status when all went well but a limit of eval is not met.
 static constexpr int kLimitStatus = 2;
@@ -235,8 +242,10 @@ struct Flags {
               eval};
   Text calibration{"calibrate",
                    "FILE",
-                   "text to calibrate on: what the model is used for, 30,000 "
-                   "tokens or more; .u16, .u32: token ids",
+                   "what to calibrate on: text like what the model is used "
+                   "for, 30,000 tokens or more (.u16, .u32: token ids); of a "
+                   "graph without text, a .npy file of samples or a folder of "
+                   "them (see lqc calibrate --help)",
                    compile,
                    interpret,
                    eval};
@@ -249,17 +258,23 @@ struct Flags {
                   eval};
   Text samples{"samples",
                "N",
-               "windows drawn from the calibration text (default: 128)",
+               "windows drawn from the calibration text, or lines or samples "
+               "(default: 128)",
                compile,
                interpret,
                eval,
                calibrate};
-  Text length{"length", "N",       "tokens of each window (default: 256)",
-              compile,  interpret, eval,
+  Text length{"length",
+              "N",
+              "tokens of each window, of a line at most (default: 256)",
+              compile,
+              interpret,
+              eval,
               calibrate};
-  Text seed{"seed",   "N",       "which windows are drawn (default: 0)",
-            compile,  interpret, eval,
-            calibrate};
+  Text seed{
+      "seed",   "N",       "which windows or samples are drawn (default: 0)",
+      compile,  interpret, eval,
+      calibrate};
   Text keepHessians{"keep-hessians", "GLOB",
                     "keep the second moments of the inputs of weights whose "
                     "name matches, for methods that need them ('*': all)",
@@ -273,7 +288,8 @@ struct Flags {
                calibrate};
   Text compileFrom{
       "compile-from", "PHASE",   "the phase that a .mlir file is after",
-      compile,        interpret, eval};
+      compile,        interpret, eval,
+      calibrate};
   Text compileTo{"compile-to", "PHASE",
                  "the last phase to run (default: link for compile, quantize "
                  "for interpret)",
@@ -327,7 +343,8 @@ struct Flags {
   Text referenceFrom{"reference-from", "PHASE",
                      "the phase that a .mlir reference is after", eval};
   Text text{"text", "FILE",
-            "the text; the (reference) model's tokenizer cuts it into tokens",
+            "the text; the (reference) model's tokenizer cuts it into tokens; "
+            "of calibrate also tensors, as above",
             eval, calibrate};
   Text window{"window", "N",
               "tokens of a window (default: 256, or the context if that is "
@@ -426,6 +443,7 @@ static llvm::Error runCalibrate(const Flags &flags) {
   lqc::CalibrateOptions options;
   options.model = flags.paths.front();
   options.context = flags.context;
+  options.compileFrom = flags.compileFrom;
   options.calibrate = {flags.text, flags.samples, flags.length, flags.seed};
   options.keepHessians = flags.keepHessians;
   options.output = flags.output;

@@ -24,10 +24,12 @@
 
 namespace lqc {
 
-/// A text to calibrate on. In all options, an empty text means that the option
+/// What to calibrate on. In all options, an empty text means that the option
 /// was not given.
 struct CalibrationTextOptions {
-  std::string text;                  ///< a text, or a .u16 or .u32 file
+  /// A text, or a .u16 or .u32 file; of a graph, lines of text if it embeds
+  /// them, else a .npy or .pb file or a folder of them.
+  std::string text;
   std::string samples, length, seed; ///< how it is cut
 };
 
@@ -58,6 +60,7 @@ struct ModelOptions {
 
 struct CalibrateOptions {
   std::string model;
+  std::string compileFrom; ///< of a .mlir file: import or simplify
   std::string context;
   CalibrationTextOptions calibrate;
   std::string keepHessians; ///< a glob of weights; "": none

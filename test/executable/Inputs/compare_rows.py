@@ -5,6 +5,7 @@
 
 import ast
 import json
+import math
 import pathlib
 import struct
 import sys
@@ -17,7 +18,8 @@ def read(path):
     size = struct.unpack("<H", data[8:10])[0]
     head = ast.literal_eval(data[10 : 10 + size].decode())
     assert head["descr"] == "<f4" and not head["fortran_order"], head
-    rows, width = head["shape"]
+    *counts, width = head["shape"]
+    rows = math.prod(counts)
     numbers = struct.unpack(f"<{rows * width}f", data[10 + size :])
     return [numbers[r * width : (r + 1) * width] for r in range(rows)]
 
@@ -33,4 +35,5 @@ def main():
     print(f"{len(rows)} rows agree")
 
 
-main()
+if __name__ == "__main__":
+    main()
