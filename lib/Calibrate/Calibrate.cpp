@@ -165,7 +165,8 @@ public:
   make(ModuleOp module, WeightStore &weights,
        Precision precision = Precision::Float) const {
     if (const GraphSamples *samples = std::get_if<GraphSamples>(&data))
-      return std::make_unique<GraphRunner>(module, weights, *samples, threads);
+      return std::make_unique<GraphRunner>(module, weights, *samples, threads,
+                                           precision);
     return std::make_unique<ModelRunner>(module, weights, *jit, *pool,
                                          std::get<CalibrationWindows>(data),
                                          precision);

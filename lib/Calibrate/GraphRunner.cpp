@@ -15,8 +15,10 @@ using namespace mlir;
 using namespace lqc;
 
 GraphRunner::GraphRunner(ModuleOp module, WeightStore &weights,
-                         const GraphSamples &data, unsigned threads)
-    : module(module), weights(weights), data(data), threads(threads) {}
+                         const GraphSamples &data, unsigned threads,
+                         Precision precision)
+    : module(module), weights(weights), data(data), threads(threads),
+      precision(precision) {}
 
 llvm::Error GraphRunner::start() {
   if (block)
@@ -44,8 +46,13 @@ Stage GraphRunner::collect(const IsWanted &isWanted,
   for (Operation &op : block->without_terminator()) {
     if (isa<GetWeightOp>(op) || done.contains(&op))
       continue;
-    if (LinearOp linear = dyn_cast<LinearOp>(op); linear && isWanted(linear))
+    if (LinearOp linear = dyn_cast<LinearOp>(op); linear && isWanted(linear)) {
+      Operation *producer = linear.getInput().getDefiningOp();
+      // The image is kept in place of the patches.
+      if (isa_and_nonnull<PatchesOp>(producer) && done.erase(producer))
+        llvm::erase(ops, producer);
       return stageAt(linear, isWanted);
+    }
     done.insert(&op);
     ops.push_back(&op);
   }
@@ -61,27 +68,93 @@ bool GraphRunner::isNeededLater(Value value) const {
   });
 }
 
-/// `ops`, and the reads of weights that they need before them.
-static SmallVector<Operation *> withReads(ArrayRef<Operation *> ops) {
+/// Reads of weights that `op` needs from its block.
+static void addReads(Operation *op, llvm::SetVector<Operation *> &reads) {
+  op->walk([&](Operation *nested) {
+    for (Value operand : nested->getOperands())
+      if (GetWeightOp read = operand.getDefiningOp<GetWeightOp>();
+          read && read->getBlock() == op->getBlock())
+        reads.insert(read);
+  });
+}
+
+/// The weight of a linear, if it is one of the module; else null.
+static GetWeightOp weightRead(Operation *op) {
+  LinearOp linear = dyn_cast<LinearOp>(op);
+  return linear ? linear.getWeight().getDefiningOp<GetWeightOp>()
+                : GetWeightOp();
+}
+
+llvm::Expected<std::vector<GraphRunner::Part>>
+GraphRunner::prepare(ArrayRef<Operation *> ops) {
+  std::vector<Part> parts(1);
   llvm::SetVector<Operation *> reads;
-  for (Operation *op : ops)
-    op->walk([&](Operation *nested) {
-      for (Value operand : nested->getOperands())
-        if (GetWeightOp read = operand.getDefiningOp<GetWeightOp>();
-            read && read->getBlock() == op->getBlock())
-          reads.insert(read);
-    });
-  SmallVector<Operation *> all = reads.takeVector();
-  llvm::append_range(all, ops);
-  return all;
+  for (Operation *op : ops) {
+    GetWeightOp read = weightRead(op);
+    if (!read) {
+      addReads(op, reads);
+      parts.back().ops.push_back(op);
+      continue;
+    }
+    LinearOp linear = cast<LinearOp>(op);
+    if (Value bias = linear.getBias())
+      if (GetWeightOp biasRead = bias.getDefiningOp<GetWeightOp>())
+        reads.insert(biasRead);
+    WeightOp weight = weights.find(read.getWeight());
+    if (!weight)
+      return makeError("no weight is called @{0}", read.getWeight());
+    llvm::Expected<TensorValue> value = readTensor(weight, weights);
+    if (!value)
+      return value.takeError();
+    parts.back().linear = linear;
+    parts.back().factor.emplace(value->floats(), value->shape()[0],
+                                value->shape()[1], precision);
+    parts.emplace_back();
+  }
+  SmallVector<Operation *> &first = parts.front().ops;
+  first.insert(first.begin(), reads.begin(), reads.end());
+  return parts;
+}
+
+/// What a linear gives for its bound input.
+static TensorValue multiply(LinearOp linear, const PackedFactor &factor,
+                            const Interpreter::Bindings &bindings,
+                            unsigned threads) {
+  const std::vector<float> &rows = bindings.at(linear.getInput()).floats();
+  const int64_t count =
+      int64_t(rows.size()) / linear.getInput().getType().getDimSize(1);
+  const int64_t outputs = linear.getType().getDimSize(1);
+  std::vector<float> product(count * outputs);
+  factor.multiply(rows, count, product, threads);
+  if (Value bias = linear.getBias()) {
+    const std::vector<float> &offsets = bindings.at(bias).floats();
+    for (size_t i = 0; i < product.size(); ++i)
+      product[i] += offsets[i % outputs];
+  }
+  return TensorValue::ofFloats({count, outputs}, std::move(product));
+}
+
+llvm::Error GraphRunner::runParts(ArrayRef<Part> parts,
+                                  Interpreter &interpreter,
+                                  Interpreter::Bindings &bindings) const {
+  for (const Part &part : parts) {
+    if (llvm::Error error = interpreter.run(part.ops, bindings))
+      return error;
+    if (LinearOp linear = part.linear)
+      bindings[linear.getResult()] =
+          multiply(linear, *part.factor, bindings, threads);
+  }
+  return llvm::Error::success();
 }
 
 llvm::Error GraphRunner::run(ArrayRef<Operation *> ops) {
-  const SmallVector<Operation *> all = withReads(ops);
+  llvm::Expected<std::vector<Part>> parts = prepare(ops);
+  if (!parts)
+    return parts.takeError();
   // Holds the weights of this stretch, which may change before the next.
   Interpreter interpreter(module, weights, threads);
   for (auto [number, bindings] : llvm::enumerate(values)) {
-    if (llvm::Error error = interpreter.run(all, bindings))
+    if (llvm::Error error = runParts(*parts, interpreter, bindings))
       return prefixError("sample " + std::to_string(number), std::move(error));
     SmallVector<Value> dead;
     for (const auto &[value, tensor] : bindings)
@@ -109,11 +182,25 @@ llvm::Expected<Stage> GraphRunner::advance(const IsWanted &isWanted) {
 }
 
 ArrayRef<float> GraphRunner::rows(Value value, int64_t sample) {
-  return values[sample].at(value).floats();
+  const Interpreter::Bindings &bindings = values[sample];
+  auto found = bindings.find(value);
+  if (found != bindings.end())
+    return found->second.floats();
+  if (patchesOf != std::pair(value, sample)) {
+    PatchesOp op = value.getDefiningOp<PatchesOp>();
+    Interpreter::Bindings image;
+    image[op.getInput()] = bindings.at(op.getInput());
+    Interpreter interpreter(module, weights, threads);
+    cantFail(interpreter.run({op}, image));
+    patches = image.at(value);
+    patchesOf = {value, sample};
+  }
+  return patches.floats();
 }
 
 void GraphRunner::divideChannels(Value value, ArrayRef<float> scales) {
   for (Interpreter::Bindings &bindings : values) {
+    // No pass scales the channels of patches: an image has others.
     TensorValue &tensor = bindings.find(value)->second;
     std::vector<float> numbers = tensor.floats();
     for (size_t i = 0; i < numbers.size(); ++i)
