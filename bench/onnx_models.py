@@ -9,6 +9,11 @@ and run on input_0.pb … if these lie beside it, else on random numbers of the 
 outputs agree if |difference| <= 1e-3 + 1e-3 * |expected|. The models in a folder called
 mnist read the test images of mnist-images, all 10,000, one process for each: the share of
 right digits is the executable's own. Exit code 1 if a model fails or differs.
+
+    venv/bin/python bench/onnx_models.py --only cnn_mnist --calibration-images 256 \\
+        --quantize=int2-g0 --method=gptq
+
+calibrates on the first of these images, and counts the others' digits.
 """
 
 import argparse
@@ -107,6 +112,10 @@ def run(program, tensors, folder):
 
 def compile_model(options, model, program):
     command = [options.lqc, "compile", model, "-o", program, *options.flags]
+    if options.calibration_images:
+        batch = program.parent / "calibration.npy"
+        numpy.save(batch, read_digits(options, model)[0][: options.calibration_images, 0])
+        command.append(f"--calibrate={batch}")
     done = subprocess.run(command, capture_output=True, text=True)
     return "" if done.returncode == 0 else done.stderr.strip().splitlines()[0]
 
@@ -146,13 +155,19 @@ def read_images(options):
     return images, numpy.frombuffer(labels, numpy.uint8)
 
 
-def count_digits(options, model, program):
-    """The share of MNIST's test images that the executable reads right."""
+def read_digits(options, model):
+    """MNIST's images as the model takes them, (images, 1, 1, 28, 28), and their digits."""
     images, labels = read_images(options)
     mean, scale = MNIST_SCALE[model.stem]
     pixels = images.astype(numpy.float32)
     if mean:
         pixels = ((pixels / 255 - mean) / scale).astype(numpy.float32)
+    return pixels, labels
+
+
+def count_digits(options, model, program):
+    """The share of MNIST's test images that the executable reads right."""
+    pixels, labels = read_digits(options, model)
     name = onnxruntime.InferenceSession(model).get_inputs()[0].name
 
     def digits_of(part):
@@ -164,11 +179,12 @@ def count_digits(options, model, program):
 
     count = min(options.images, len(labels))
     workers = os.cpu_count() or 1
-    parts = [range(w, count, workers) for w in range(workers)]
+    first = options.calibration_images
+    parts = [range(first + w, count, workers) for w in range(workers)]
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         results = pool.map(lambda part: list(digits_of(part)), parts)
     right = sum(digit == labels[i] for part in results for i, digit in part)
-    return right / count
+    return right / (count - first)
 
 
 def main():
@@ -179,6 +195,7 @@ def main():
     parser.add_argument("--lqc", default=ROOT / "build/dev/bin/lqc")
     parser.add_argument("--only", default="", help="models whose path contains this")
     parser.add_argument("--images", type=int, default=10_000, help="of MNIST")
+    parser.add_argument("--calibration-images", type=int, default=0, help="of MNIST")
     parser.add_argument("--json", type=pathlib.Path, help="write the rows there too")
     options, options.flags = parser.parse_known_args()
     options.scratch = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None

@@ -135,8 +135,6 @@ static llvm::Expected<GraphSamples> readLines(const Model &model,
   llvm::erase_if(lines, [](std::string_view line) {
     return StringRef(line).trim().empty();
   });
-  if (lines.empty())
-    return makeError("{0}: must have at least one line of text", plan.text);
   GraphSamples samples;
   int64_t tokens = 0;
   for (int64_t line : draw(int64_t(lines.size()), plan.samples, plan.seed)) {
@@ -147,6 +145,8 @@ static llvm::Expected<GraphSamples> readLines(const Model &model,
     tokens += int64_t(row.size());
     samples.inputs.push_back(reader->sample(row, inputs.size()));
   }
+  if (samples.inputs.empty())
+    return makeError("{0}: must have at least one line of text", plan.text);
   warnIfFew(plan.text, tokens);
   return samples;
 }

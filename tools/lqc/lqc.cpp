@@ -343,8 +343,8 @@ struct Flags {
   Text referenceFrom{"reference-from", "PHASE",
                      "the phase that a .mlir reference is after", eval};
   Text text{"text", "FILE",
-            "the text; the (reference) model's tokenizer cuts it into tokens; "
-            "of calibrate also tensors, as above",
+            "the text; the (reference) model's tokenizer cuts it into tokens "
+            "(calibrate: or a graph's tensors, see below)",
             eval, calibrate};
   Text window{"window", "N",
               "tokens of a window (default: 256, or the context if that is "
