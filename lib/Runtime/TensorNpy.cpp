@@ -81,6 +81,16 @@ static const TypeName kTypes[] = {
     {"V2", LQC_BFLOAT16},
 };
 
+/// A file's text for a message: its first characters, '?' for those that might
+/// break the line.
+static std::string shown(std::string_view text) {
+  std::string result(text.substr(0, 32));
+  for (char &letter : result)
+    if (letter < ' ' || letter > '~')
+      letter = '?';
+  return result;
+}
+
 bool HeaderReader::takeText(std::string_view &text) {
   skipSpace();
   if (rest.empty() || (rest[0] != '\'' && rest[0] != '"'))
@@ -98,7 +108,7 @@ std::string HeaderReader::readType() {
   if (!takeText(text))
     return "descr must be the name of a type, got a structure";
   if (text.starts_with('>'))
-    return "elements must be little-endian, got: " + std::string(text);
+    return "elements must be little-endian, got: " + shown(text);
   std::string_view name = text;
   if (name.starts_with('<') || name.starts_with('|') || name.starts_with('='))
     name.remove_prefix(1);
@@ -108,8 +118,7 @@ std::string HeaderReader::readType() {
       hasType = true;
       return {};
     }
-  return "descr must be a number's type such as <f4, got: " +
-         std::string(text.substr(0, 32));
+  return "descr must be a number's type such as <f4, got: " + shown(text);
 }
 
 std::string HeaderReader::readShape() {
@@ -140,7 +149,7 @@ std::string HeaderReader::readEntry(std::string_view key) {
     return readShape();
   if (key != "fortran_order" || hasOrder)
     return "header must have descr, fortran_order and shape once, got: " +
-           std::string(key.substr(0, 32));
+           shown(key);
   isFortran = take("True");
   if (!isFortran && !take("False"))
     return "fortran_order must be True or False";

@@ -172,6 +172,8 @@ TEST(Npy, DamageIsOneLine) {
             "elements must be little-endian, got: >f4");
   EXPECT_EQ(npyProblem(npy(header("<c8", "(1,)"), "12345678")),
             "descr must be a number's type such as <f4, got: <c8");
+  EXPECT_EQ(npyProblem(npy("{'descr': '<f2\n\x80'}", "")),
+            "descr must be a number's type such as <f4, got: <f2??");
   EXPECT_EQ(npyProblem(npy("{'descr': [('a', '<f4')]}", "")),
             "descr must be the name of a type, got a structure");
   EXPECT_EQ(npyProblem(npy(header("<f4", "(1,)", "Maybe"), "1234")),
