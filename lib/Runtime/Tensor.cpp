@@ -85,8 +85,9 @@ bool Tensor::allocate(std::string &error) {
       return false;
     }
   bool isEmpty = std::count(dims.begin(), dims.end(), 0);
+  // The sizes beside a 0 have a product too, which others compute.
   for (int64_t dim : dims)
-    if (!isEmpty && __builtin_mul_overflow(size, dim, &size)) {
+    if (dim && __builtin_mul_overflow(size, dim, &size)) {
       error = "too large: " + shapeText(dims) + " elements";
       return false;
     }

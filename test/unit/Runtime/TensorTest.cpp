@@ -291,6 +291,9 @@ TEST(Tensor, AbsurdSizesAreErrors) {
   EXPECT_FALSE(tensor.allocate(error));
   EXPECT_EQ(error,
             "too large: 4611686018427387904x4611686018427387904 elements");
+  tensor.dims = {1ll << 62, 8, 0};
+  EXPECT_FALSE(tensor.allocate(error));
+  EXPECT_EQ(error, "too large: 4611686018427387904x8x0 elements");
   tensor.dims = {-1};
   EXPECT_FALSE(tensor.allocate(error));
   EXPECT_EQ(error, "sizes must not be negative, got: -1");
