@@ -167,44 +167,88 @@ LogicalResult SplitColumnsOp::verify() {
                      rowsOf(getKept()), rowsOf(getInput()));
 }
 
-int64_t PatchesOp::getPlaces(unsigned d) {
-  int64_t size = cast<RankedTensorType>(getInput().getType()).getDimSize(d + 1);
+/// Places of the window of an operation on images along position `d`.
+template <typename WindowOp> static int64_t placesOf(WindowOp op, unsigned d) {
+  int64_t size =
+      cast<RankedTensorType>(op.getInput().getType()).getDimSize(d + 1);
   if (ShapedType::isDynamic(size))
     return size;
-  int64_t room = size - 1 - (getKernel()[d] - 1) * getDilations()[d];
-  return room < 0 ? 0 : room / getStrides()[d] + 1;
+  int64_t room = size - 1 - (op.getKernel()[d] - 1) * op.getDilations()[d];
+  return room < 0 ? 0 : room / op.getStrides()[d] + 1;
 }
 
-LogicalResult PatchesOp::verify() {
-  RankedTensorType input = cast<RankedTensorType>(getInput().getType());
-  RankedTensorType result = cast<RankedTensorType>(getType());
+/// That there is a window (C1), and a row of the result for each of its places
+/// (C3).
+template <typename WindowOp> static LogicalResult verifyWindow(WindowOp op) {
+  RankedTensorType input = cast<RankedTensorType>(op.getInput().getType());
   int64_t positions = input.getRank() - 2;
-  // C1
-  for (ArrayRef<int64_t> numbers : {getKernel(), getStrides(), getDilations()})
+  for (ArrayRef<int64_t> numbers :
+       {op.getKernel(), op.getStrides(), op.getDilations()})
     if (positions < 1 || int64_t(numbers.size()) != positions ||
         llvm::any_of(numbers, [](int64_t n) { return n < 1; }))
-      return emitOpError("must have a positive number for each position, got: ")
-             << DenseI64ArrayAttr::get(getContext(), numbers) << " for "
+      return op.emitOpError(
+                 "must have a positive number for each position, got: ")
+             << DenseI64ArrayAttr::get(op.getContext(), numbers) << " for "
              << input;
+  RankedTensorType result = cast<RankedTensorType>(op.getType());
+  int64_t rows = input.getDimSize(0);
+  for (int64_t d = 0; d < positions && !ShapedType::isDynamic(rows); ++d)
+    rows = ShapedType::isDynamic(placesOf(op, d)) ? ShapedType::kDynamic
+                                                  : rows * placesOf(op, d);
+  if (!ShapedType::isDynamic(rows) && result.getRank() == 2 &&
+      !result.isDynamicDim(0))
+    return verifyEqual(op, "result must have a row for each place",
+                       result.getDimSize(0), rows);
+  return success();
+}
+
+static int64_t productOf(ArrayRef<int64_t> numbers) {
+  int64_t product = 1;
+  for (int64_t number : numbers)
+    product *= number;
+  return product;
+}
+
+int64_t PatchesOp::getPlaces(unsigned d) { return placesOf(*this, d); }
+
+LogicalResult PatchesOp::verify() {
+  if (failed(verifyWindow(*this))) // C1, C3
+    return failure();
   // C2
-  int64_t columns = input.getShape().back();
-  for (int64_t size : getKernel())
-    columns *= size;
-  if (input.isDynamicDim(positions + 1) || result.getRank() != 2 ||
+  RankedTensorType input = cast<RankedTensorType>(getInput().getType());
+  RankedTensorType result = cast<RankedTensorType>(getType());
+  int64_t columns = input.getShape().back() * productOf(getKernel());
+  if (ShapedType::isDynamic(input.getShape().back()) || result.getRank() != 2 ||
       result.getDimSize(1) != columns ||
       result.getElementType() != input.getElementType())
     return emitOpError("result must have the input's elements and a column for "
                        "each channel of each place of the kernel, got: ")
            << result;
-  // C3
-  int64_t rows = input.getDimSize(0);
-  for (int64_t d = 0; d < positions && !ShapedType::isDynamic(rows); ++d)
-    rows = ShapedType::isDynamic(getPlaces(d)) ? ShapedType::kDynamic
-                                               : rows * getPlaces(d);
-  if (!ShapedType::isDynamic(rows) && !result.isDynamicDim(0))
-    return verifyEqual(*this, "result must have a row for each place",
-                       result.getDimSize(0), rows);
   return success();
+}
+
+int64_t DepthwiseOp::getPlaces(unsigned d) { return placesOf(*this, d); }
+
+LogicalResult DepthwiseOp::verify() {
+  if (failed(verifyWindow(*this))) // C1, C3
+    return failure();
+  RankedTensorType input = cast<RankedTensorType>(getInput().getType());
+  RankedTensorType weight = cast<RankedTensorType>(getWeight().getType());
+  int64_t channels = input.getShape().back();
+  // C2
+  if (ShapedType::isDynamic(channels) ||
+      weight.getShape() !=
+          ArrayRef<int64_t>({productOf(getKernel()), channels}))
+    return emitOpError("weight must have a row for each place of the kernel "
+                       "and a column for each channel, got: ")
+           << weight;
+  if (failed(verifyEqual(*this, "result must have a column for each channel",
+                         columnsOf(getResult()), channels))) // C3
+    return failure();
+  if (!getBias())
+    return success();
+  return verifyEqual(*this, "bias must have one element per channel", // C4
+                     rowsOf(getBias()), channels);
 }
 
 //===----------------------------------------------------------------------===//

@@ -150,6 +150,41 @@ def LQC_PatchesOp : LQC_TensorOp<"patches"> {
   }];
 }
 
+def LQC_DepthwiseOp : LQC_TensorOp<"depthwise"> {
+  let summary = "a convolution of bytes that leaves channels apart, exactly";
+  let description = [{
+    The input is as that of `lqc.patches`, in bytes from 0 to 255; the weight has a
+    row for each place of the kernel and a code from -128 to 127 for each channel.
+    Each place of the window becomes a row, in 32-bit integers:
+
+    `result[(b, p), c] = sum_k input[b, p * strides + k * dilations, c] * weight[k, c] (+ bias[c])`
+
+    There is no padding: an input that needs some is padded before.
+
+    ```mlir
+    %y = lqc.depthwise %x, %w {kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<?x34x34x16xi8>, tensor<9x16xi8>) -> tensor<?x16xi32>
+    ```
+
+    **Constraints**
+    * C1: kernel, strides and dilations have a positive number for each position
+    * C2: the weight has a row for each place of the kernel and a column for each
+      channel
+    * C3: the result has a row for each place of the window in each of the batch,
+      and a column for each channel
+    * C4: the bias has one element a channel
+  }];
+  let arguments = (ins RankedTensorOf<[I8]>:$input, 2DTensorOf<[I8]>:$weight,
+                       Optional<1DTensorOf<[I32]>>:$bias,
+                       DenseI64ArrayAttr:$kernel, DenseI64ArrayAttr:$strides,
+                       DenseI64ArrayAttr:$dilations);
+  let results = (outs 2DTensorOf<[I32]>:$result);
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Places of the window along position `d`; dynamic if the input's size is.
+    int64_t getPlaces(unsigned d);
+  }];
+}
+
 def LQC_RmsNormOp : LQC_TensorOp<"rms_norm", [
     TypesMatchWith<"result has the input's type", "input", "result", "$_self">]> {
   let summary = "root-mean-square normalization of rows";

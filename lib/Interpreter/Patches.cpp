@@ -1,4 +1,4 @@
-//===- Patches.cpp - the rows that a convolution is a linear of -----------===//
+//===- Patches.cpp - what convolutions see of an image --------------------===//
 //
 // Part of LQC, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -12,15 +12,24 @@
 using namespace lqc;
 using Shape = TensorValue::Shape;
 
-static llvm::Error patches(PatchesOp op, Frame &frame) {
-  const TensorValue &input = frame.get(op.getInput());
-  llvm::ArrayRef<int64_t> shape = input.shape();
+namespace {
+/// How the rows of an image are walked over: batch and places, then places
+/// within the kernel, then channels. Steps are in elements.
+struct Walk {
+  llvm::SmallVector<int64_t> sizes, steps;
+  int64_t rows = 1;
+  int64_t taps = 1; ///< places within the kernel
+};
+} // namespace
+
+template <typename WindowOp>
+static llvm::Expected<Walk> walkOf(WindowOp op, llvm::ArrayRef<int64_t> shape) {
   size_t positions = op.getKernel().size();
-  // Batch, places, places within the kernel, channels.
-  llvm::SmallVector<int64_t> sizes = {shape[0]}, steps;
   llvm::SmallVector<int64_t, 4> strides = stridesOf(shape);
-  steps.push_back(strides[0]);
-  int64_t rows = shape[0];
+  Walk walk;
+  walk.sizes = {shape[0]};
+  walk.steps = {strides[0]};
+  walk.rows = shape[0];
   for (size_t d = 0; d < positions; ++d) {
     int64_t room =
         shape[d + 1] - 1 - (op.getKernel()[d] - 1) * op.getDilations()[d];
@@ -29,33 +38,78 @@ static llvm::Error patches(PatchesOp op, Frame &frame) {
                      "the window must fit into position {0}, got: {1} too "
                      "few elements",
                      d, -room);
-    sizes.push_back(room / op.getStrides()[d] + 1);
-    steps.push_back(strides[d + 1] * op.getStrides()[d]);
-    rows *= sizes.back();
+    walk.sizes.push_back(room / op.getStrides()[d] + 1);
+    walk.steps.push_back(strides[d + 1] * op.getStrides()[d]);
+    walk.rows *= walk.sizes.back();
   }
-  int64_t columns = shape.back();
   for (size_t d = 0; d < positions; ++d) {
-    sizes.push_back(op.getKernel()[d]);
-    steps.push_back(strides[d + 1] * op.getDilations()[d]);
-    columns *= sizes.back();
+    walk.sizes.push_back(op.getKernel()[d]);
+    walk.steps.push_back(strides[d + 1] * op.getDilations()[d]);
+    walk.taps *= walk.sizes.back();
   }
-  sizes.push_back(shape.back());
-  steps.push_back(1);
-  frame.set(op, changed(input, {rows, columns}, [&](const auto &elements) {
-              auto result = elements;
-              result.clear();
-              result.reserve(rows * columns);
-              llvm::SmallVector<int64_t> position(sizes.size(), 0);
-              for (int64_t i = 0; i < rows * columns; ++i) {
-                int64_t place = 0;
-                for (size_t d = 0; d < sizes.size(); ++d)
-                  place += position[d] * steps[d];
-                result.push_back(elements[place]);
-                advance(position, sizes);
-              }
-              return result;
-            }));
+  walk.sizes.push_back(shape.back());
+  walk.steps.push_back(1);
+  return walk;
+}
+
+/// Calls `visit(place)` for each element under the window, row by row.
+static void forEachPlace(const Walk &walk,
+                         llvm::function_ref<void(int64_t)> visit) {
+  llvm::SmallVector<int64_t> position(walk.sizes.size(), 0);
+  int64_t count = walk.rows * walk.taps * walk.sizes.back();
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t place = 0;
+    for (size_t d = 0; d < walk.sizes.size(); ++d)
+      place += position[d] * walk.steps[d];
+    visit(place);
+    advance(position, walk.sizes);
+  }
+}
+
+static llvm::Error patches(PatchesOp op, Frame &frame) {
+  const TensorValue &input = frame.get(op.getInput());
+  llvm::Expected<Walk> walk = walkOf(op, input.shape());
+  if (!walk)
+    return walk.takeError();
+  int64_t columns = walk->taps * input.shape().back();
+  frame.set(
+      op, changed(input, {walk->rows, columns}, [&](const auto &elements) {
+        auto result = elements;
+        result.clear();
+        result.reserve(walk->rows * columns);
+        forEachPlace(*walk,
+                     [&](int64_t place) { result.push_back(elements[place]); });
+        return result;
+      }));
   return llvm::Error::success();
 }
 
-void lqc::addPatchesOp(OpTable &table) { addOp<PatchesOp>(table, patches); }
+static llvm::Error depthwise(DepthwiseOp op, Frame &frame) {
+  const TensorValue &input = frame.get(op.getInput());
+  const std::vector<int64_t> &codes = frame.get(op.getWeight()).integers();
+  llvm::Expected<Walk> walk = walkOf(op, input.shape());
+  if (!walk)
+    return walk.takeError();
+  int64_t channels = input.shape().back(), i = 0;
+  std::vector<int64_t> result(walk->rows * channels, 0);
+  forEachPlace(*walk, [&](int64_t place) {
+    int64_t channel = i % channels, tap = i / channels % walk->taps;
+    result[i / channels / walk->taps * channels + channel] +=
+        (input.integers()[place] & 255) *
+        static_cast<int8_t>(codes[tap * channels + channel]);
+    ++i;
+  });
+  for (size_t r = 0; r < result.size(); ++r) {
+    int64_t bias =
+        op.getBias() ? frame.get(op.getBias()).integers()[r % channels] : 0;
+    result[r] = static_cast<int32_t>(result[r] + bias); // wraps
+  }
+  frame.set(op,
+            TensorValue::ofIntegers({walk->rows, channels}, std::move(result)));
+  return llvm::Error::success();
+}
+
+void lqc::addPatchesOp(OpTable &table) {
+  addOp<PatchesOp>(table, patches);
+  addOp<DepthwiseOp>(table, depthwise);
+}

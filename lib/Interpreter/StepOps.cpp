@@ -345,8 +345,9 @@ static llvm::Error dispatchOnTensors(DispatchOp op, Frame &frame) {
       frame.machine.module.lookupSymbol<KernelOp>(op.getKernelAttr());
   Frame inside(frame.machine, 0);
   for (auto [operand, argument] :
-       llvm::zip(op.getOperands_(), kernel.getInputs()))
-    inside.set(argument, frame.get(operand));
+       llvm::zip(op.getOperands_(), kernel.getBlock().getArguments()))
+    if (!argument.use_empty())
+      inside.set(argument, frame.get(operand));
   llvm::Expected<Machine::Values> results =
       frame.machine.runBlock(kernel.getBlock(), inside);
   if (!results)

@@ -37,12 +37,22 @@ static bool isRows(Value value) {
          !type.isDynamicDim(1) && !packedOf(type);
 }
 
+/// Whether a kernel finds the places of a window by itself: everything about
+/// the images but the size of their batch is known.
+template <typename WindowOp> static bool hasKnownPlaces(WindowOp op) {
+  RankedTensorType image = cast<RankedTensorType>(op.getInput().getType());
+  return op.getKernel().size() <= 2 &&
+         llvm::none_of(image.getShape().drop_front(), ShapedType::isDynamic);
+}
+
 /// The operations that a kernel does better than loops.
 static bool hasKernel(Operation *op) {
   if (LinearOp linear = dyn_cast<LinearOp>(op))
     return isRows(linear.getInput()) && packedOf(linear.getWeight().getType());
   if (IntegerLinearOp linear = dyn_cast<IntegerLinearOp>(op))
     return bool(packedOf(linear.getWeight().getType()));
+  if (DepthwiseOp depthwise = dyn_cast<DepthwiseOp>(op))
+    return hasKnownPlaces(depthwise);
   if (QuantizeOp quantize = dyn_cast<QuantizeOp>(op))
     return schemeOf(quantize.getType()).getValue().isActivation();
   if (EmbeddingOp embedding = dyn_cast<EmbeddingOp>(op))
@@ -116,28 +126,37 @@ static PatchesOp fusedPatches(Operation *op) {
   PatchesOp patches = op->getOperand(0).getDefiningOp<PatchesOp>();
   // Groups of columns that share a scale are not those of a patch's segments.
   bool hasGroups = isa<LinearOp>(op) && schemeOf(op->getOperand(1).getType());
-  if (!patches || hasGroups || patches.getKernel().size() > 2)
-    return {};
-  RankedTensorType image = cast<RankedTensorType>(patches.getInput().getType());
-  bool isKnown =
-      llvm::none_of(image.getShape().drop_front(), ShapedType::isDynamic);
-  return isKnown ? patches : PatchesOp();
+  return patches && !hasGroups && hasKnownPlaces(patches) ? patches
+                                                          : PatchesOp();
+}
+
+/// Places of the window in one image.
+template <typename WindowOp> static int64_t placesOf(WindowOp op) {
+  int64_t places = 1;
+  for (unsigned d = 0; d < op.getKernel().size(); ++d)
+    places *= op.getPlaces(d);
+  return places;
 }
 
 /// Rows of a dispatch whose first operand is `first`.
-static OpFoldResult rowsOf(Value first, PatchesOp patches, OpBuilder &builder) {
+static OpFoldResult rowsOf(Operation *op, Value first, PatchesOp patches,
+                           OpBuilder &builder) {
   OpFoldResult count = tensor::getMixedSize(builder, first.getLoc(), first, 0);
-  if (!patches)
+  DepthwiseOp depthwise = dyn_cast<DepthwiseOp>(op);
+  if (!patches && !depthwise)
     return count;
-  int64_t places = 1;
-  for (unsigned d = 0; d < patches.getKernel().size(); ++d)
-    places *= patches.getPlaces(d);
+  int64_t places = patches ? placesOf(patches) : placesOf(depthwise);
   return affine::makeComposedFoldedAffineApply(
       builder, first.getLoc(), builder.getAffineSymbolExpr(0) * places, count);
 }
 
 KernelOp Dispatcher::kernelFor(Operation *op, PatchesOp patches) {
   SmallVector<Type> inputs, results;
+  if (isa<DepthwiseOp>(op)) { // one image of a batch has many rows
+    llvm::append_range(inputs, op->getOperandTypes());
+    inputs[0] = withDynamicRows(inputs[0]);
+    return kernels.get(op, inputs, withDynamicRows(op->getResultTypes()[0]));
+  }
   for (OpOperand &operand : op->getOpOperands())
     inputs.push_back(hasRows(operand) ? withAnyRows(operand.get().getType())
                                       : operand.get().getType());
@@ -145,7 +164,6 @@ KernelOp Dispatcher::kernelFor(Operation *op, PatchesOp patches) {
     results.push_back(withAnyRows(type));
   if (!patches)
     return kernels.get(op, inputs, results);
-  // One image of a batch has many rows.
   inputs[0] = withDynamicRows(patches.getInput().getType());
   return kernels.getConvolution(patches, op, inputs,
                                 withDynamicRows(op->getResultTypes()[0]));
@@ -170,7 +188,7 @@ LogicalResult Dispatcher::dispatch(Operation *op) {
   if (!kernel)
     return op->emitOpError("has no kernel: the CPU cannot run it");
   SmallVector<Value> operands = operandsOf(op, patches);
-  OpFoldResult rows = rowsOf(operands.front(), patches, builder);
+  OpFoldResult rows = rowsOf(op, operands.front(), patches, builder);
   SmallVector<Type> types;
   for (Type type : op->getResultTypes()) {
     operands.push_back(destinationFor(builder, loc, type, rows));

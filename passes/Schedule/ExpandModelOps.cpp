@@ -185,32 +185,51 @@ static Value expandEmbedding(RewriterBase &rewriter, EmbeddingOp op) {
       });
 }
 
-/// A generic over batch, places, places within the kernel and channels, whose
-/// leading and trailing dimensions are then counted as one.
-static Value expandPatches(RewriterBase &rewriter, PatchesOp op) {
-  ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-  unsigned positions = op.getKernel().size(), rank = 2 + 2 * positions;
+namespace {
+/// The loops of what looks at images through windows: over batch, places,
+/// places within the kernel, channels.
+struct WindowLoops {
+  SmallVector<OpFoldResult> sizes;
+  AffineMap image; ///< from loops to the image's elements
+  unsigned positions;
+};
+} // namespace
+
+template <typename WindowOp>
+static WindowLoops windowLoops(ImplicitLocOpBuilder &b, WindowOp op) {
+  WindowLoops loops;
+  loops.positions = op.getKernel().size();
+  unsigned rank = 2 + 2 * loops.positions;
   SmallVector<OpFoldResult> sizes =
       tensor::getMixedSizes(b, b.getLoc(), op.getInput());
-  SmallVector<OpFoldResult> all = {sizes[0]};
+  loops.sizes = {sizes[0]};
   SmallVector<AffineExpr> from = {b.getAffineDimExpr(0)};
   AffineExpr size = b.getAffineSymbolExpr(0);
-  for (unsigned d = 0; d < positions; ++d) {
+  for (unsigned d = 0; d < loops.positions; ++d) {
     int64_t stride = op.getStrides()[d], step = op.getDilations()[d];
     int64_t reach = (op.getKernel()[d] - 1) * step;
-    all.push_back(affine::makeComposedFoldedAffineApply(
+    loops.sizes.push_back(affine::makeComposedFoldedAffineApply(
         b, b.getLoc(), (size - 1 - reach).floorDiv(stride) + 1, sizes[d + 1]));
     from.push_back(b.getAffineDimExpr(1 + d) * stride +
-                   b.getAffineDimExpr(1 + positions + d) * step);
+                   b.getAffineDimExpr(1 + loops.positions + d) * step);
   }
   for (int64_t places : op.getKernel())
-    all.push_back(b.getIndexAttr(places));
-  all.push_back(sizes.back());
+    loops.sizes.push_back(b.getIndexAttr(places));
+  loops.sizes.push_back(sizes.back());
   from.push_back(b.getAffineDimExpr(rank - 1));
+  loops.image = AffineMap::get(rank, 0, from, b.getContext());
+  return loops;
+}
+
+/// A generic over all loops, whose leading and trailing dimensions are then
+/// counted as one.
+static Value expandPatches(RewriterBase &rewriter, PatchesOp op) {
+  ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+  WindowLoops loops = windowLoops(b, op);
+  unsigned rank = loops.sizes.size();
   Value empty = tensor::EmptyOp::create(
-      b, all, getElementTypeOrSelf(op.getInput().getType()));
-  AffineMap maps[] = {AffineMap::get(rank, 0, from, b.getContext()),
-                      b.getMultiDimIdentityMap(rank)};
+      b, loops.sizes, getElementTypeOrSelf(op.getInput().getType()));
+  AffineMap maps[] = {loops.image, b.getMultiDimIdentityMap(rank)};
   SmallVector<utils::IteratorType> iterators(rank,
                                              utils::IteratorType::parallel);
   Value places = linalg::GenericOp::create(
@@ -220,11 +239,71 @@ static Value expandPatches(RewriterBase &rewriter, PatchesOp op) {
                      })
                      .getResult(0);
   ReassociationIndices rows =
-      llvm::to_vector<2>(llvm::seq<int64_t>(1 + positions));
+      llvm::to_vector<2>(llvm::seq<int64_t>(1 + loops.positions));
   ReassociationIndices columns =
-      llvm::to_vector<2>(llvm::seq<int64_t>(1 + positions, rank));
+      llvm::to_vector<2>(llvm::seq<int64_t>(1 + loops.positions, rank));
   return tensor::CollapseShapeOp::create(
       b, places, ArrayRef<ReassociationIndices>{rows, columns});
+}
+
+/// A generic that sums over the kernel, from the bias on.
+static Value expandDepthwise(RewriterBase &rewriter, DepthwiseOp op) {
+  ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+  WindowLoops loops = windowLoops(b, op);
+  unsigned rank = loops.sizes.size(), positions = loops.positions;
+  RankedTensorType weight = cast<RankedTensorType>(op.getWeight().getType());
+  // The weight (kernel…, channels), the result (batch, places…, channels).
+  SmallVector<int64_t> shape(op.getKernel());
+  shape.push_back(weight.getDimSize(1));
+  ReassociationIndices taps = llvm::to_vector<2>(llvm::seq<int64_t>(positions));
+  Value codes = tensor::ExpandShapeOp::create(
+      b, RankedTensorType::get(shape, weight.getElementType()), op.getWeight(),
+      ArrayRef<ReassociationIndices>{taps, {int64_t(positions)}});
+  SmallVector<OpFoldResult> sizes(loops.sizes.begin(),
+                                  loops.sizes.begin() + 1 + positions);
+  sizes.push_back(loops.sizes.back());
+  Value out = tensor::EmptyOp::create(b, sizes, b.getI32Type());
+  if (op.getBias())
+    out = linalg::BroadcastOp::create(
+              b, op.getBias(), out,
+              llvm::to_vector(llvm::seq<int64_t>(1 + positions)))
+              ->getResult(0);
+  else
+    out =
+        linalg::FillOp::create(
+            b, arith::ConstantOp::create(b, b.getI32IntegerAttr(0)).getResult(),
+            out)
+            .getResult(0);
+  SmallVector<utils::IteratorType> iterators(rank,
+                                             utils::IteratorType::parallel);
+  SmallVector<AffineExpr> ofCodes, ofOut = {b.getAffineDimExpr(0)};
+  for (unsigned d = 0; d < positions; ++d) {
+    iterators[1 + positions + d] = utils::IteratorType::reduction;
+    ofCodes.push_back(b.getAffineDimExpr(1 + positions + d));
+    ofOut.push_back(b.getAffineDimExpr(1 + d));
+  }
+  ofCodes.push_back(b.getAffineDimExpr(rank - 1));
+  ofOut.push_back(b.getAffineDimExpr(rank - 1));
+  AffineMap maps[] = {loops.image,
+                      AffineMap::get(rank, 0, ofCodes, b.getContext()),
+                      AffineMap::get(rank, 0, ofOut, b.getContext())};
+  auto body = [&](OpBuilder &builder, Location loc, ValueRange v) {
+    Type i32 = builder.getI32Type();
+    Value x = arith::ExtUIOp::create(builder, loc, i32, v[0]);
+    Value w = arith::ExtSIOp::create(builder, loc, i32, v[1]);
+    Value product = arith::MulIOp::create(builder, loc, x, w);
+    Value sum = arith::AddIOp::create(builder, loc, v[2], product);
+    linalg::YieldOp::create(builder, loc, sum);
+  };
+  Value places = linalg::GenericOp::create(b, out.getType(),
+                                           ValueRange{op.getInput(), codes},
+                                           out, maps, iterators, body)
+                     .getResult(0);
+  ReassociationIndices rows =
+      llvm::to_vector<2>(llvm::seq<int64_t>(1 + positions));
+  return tensor::CollapseShapeOp::create(
+      b, places,
+      ArrayRef<ReassociationIndices>{rows, {int64_t(1 + positions)}});
 }
 
 /// f(g), for the functions that lqc.gated_activation knows.
@@ -261,7 +340,7 @@ static Value expandGate(RewriterBase &rewriter, GatedActivationOp op) {
 
 bool lqc::isFloatModelOp(Operation *op) {
   return isa<EmbeddingOp, GatedActivationOp, LinearOp, RmsNormOp, LayerNormOp,
-             PatchesOp>(op) &&
+             PatchesOp, DepthwiseOp>(op) &&
          llvm::none_of(op->getOperandTypes(), [](Type type) {
            RankedTensorType tensor = dyn_cast<RankedTensorType>(type);
            return tensor && tensor.getEncoding();
@@ -277,6 +356,8 @@ void lqc::expandModelOp(RewriterBase &rewriter, Operation *op) {
     result = expandEmbedding(rewriter, lookup);
   else if (PatchesOp patches = dyn_cast<PatchesOp>(op))
     result = expandPatches(rewriter, patches);
+  else if (DepthwiseOp depthwise = dyn_cast<DepthwiseOp>(op))
+    result = expandDepthwise(rewriter, depthwise);
   else if (GatedActivationOp gate = dyn_cast<GatedActivationOp>(op))
     result = expandGate(rewriter, gate);
   else if (RmsNormOp norm = dyn_cast<RmsNormOp>(op))

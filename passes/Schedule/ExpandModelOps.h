@@ -14,7 +14,8 @@
 
 namespace lqc {
 
-/// True for a linear, a norm, an embedding or a gate on plain floats.
+/// True for a linear, a norm, an embedding or a gate on plain floats, and for
+/// what looks at images through windows.
 bool isFloatModelOp(mlir::Operation *op);
 
 /// Replaces such an operation by `linalg.generic`s.

@@ -9,7 +9,7 @@
 // that only move data too, and chains of them become one. What is computed is
 // never computed twice: a producer goes into its consumer only if nobody else
 // reads it and the consumer asks for each element once; but a producer that
-// only moves data goes everywhere.
+// only moves data goes everywhere, and so does a number that is repeated.
 //
 //===----------------------------------------------------------------------===//
 
@@ -142,7 +142,40 @@ static bool isWorthFusing(OpOperand *operand) {
   return producer->hasOneUse() && map.isPermutation();
 }
 
+/// What reads the rows of a kernel's result, in the shape of a tensor, reads
+/// rows: so it can go into the kernel.
+static bool isOfRows(OpOperand *operand) {
+  auto expand = operand->get().getDefiningOp<tensor::ExpandShapeOp>();
+  if (!expand || expand.getSrcType().getRank() != 2 ||
+      expand.getReassociationIndices().back().size() != 1)
+    return false;
+  Operation *source = expand.getSrc().getDefiningOp();
+  // The kernel's result as one of known size.
+  if (auto known = dyn_cast_or_null<tensor::CastOp>(source))
+    source = known.getSource().getDefiningOp();
+  return isa_and_nonnull<DispatchOp, linalg::GenericOp>(source);
+}
+
 namespace {
+/// A number that is repeated is read where it is, not as a tensor of it.
+struct ReadSplats : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::GenericOp op,
+                                PatternRewriter &rewriter) const override {
+    bool found = false;
+    for (OpOperand *input : op.getDpsInputOperands()) {
+      tensor::SplatOp splat = input->get().getDefiningOp<tensor::SplatOp>();
+      BlockArgument element = op.getMatchingBlockArgument(input);
+      if (!splat || element.use_empty())
+        continue;
+      found = true;
+      rewriter.replaceAllUsesWith(element, splat.getInput());
+    }
+    return success(found); // the operand goes as one that nobody reads
+  }
+};
+
 struct FuseElementwisePass
     : lqc::impl::FuseElementwisePassBase<FuseElementwisePass> {
   void runOnOperation() override;
@@ -186,6 +219,8 @@ void FuseElementwisePass::runOnOperation() {
   RewritePatternSet patterns(&getContext());
   tensor::populateDecomposeTensorConcatPatterns(patterns);
   linalg::populateElementwiseOpsFusionPatterns(patterns, isWorthFusing);
+  linalg::populateFoldReshapeOpsByCollapsingPatterns(patterns, isOfRows);
+  patterns.add<ReadSplats>(&getContext());
   // A size that is asked of a result keeps a producer alive.
   memref::populateResolveRankedShapedTypeResultDimsPatterns(patterns);
   for (StringRef dialect : {"tensor", "linalg", "arith"})

@@ -22,7 +22,8 @@ using Units = KernelTable::KernelUnits;
 static constexpr int64_t kPanelRows = 64;
 
 /// Blocks of output rows for a linear, (token, key/value head) pairs for
-/// attention, tokens for the rest; nothing for operations without a kernel.
+/// attention, panels of places for what looks through windows, tokens for the
+/// rest; nothing for operations without a kernel.
 static std::optional<Units> unitsOf(OperationName name, ArrayRef<Type> inputs) {
   StringRef op = name.getStringRef();
   if (op == LinearOp::getOperationName() ||
@@ -35,6 +36,8 @@ static std::optional<Units> unitsOf(OperationName name, ArrayRef<Type> inputs) {
       rows = kPanelRows;
     return Units{int64_t(llvm::divideCeil(outputs, tile)), rows};
   }
+  if (op == DepthwiseOp::getOperationName())
+    return Units{1, kPanelRows};
   if (op == AttentionOp::getOperationName())
     return Units{cast<CacheType>(inputs[1]).getHeads(), 1};
   StringRef byRow[] = {EmbeddingOp::getOperationName(),

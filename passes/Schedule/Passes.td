@@ -125,4 +125,35 @@ def FuseElementwisePass : Pass<"lqc-fuse-elementwise", "::mlir::ModuleOp"> {
   ];
 }
 
+def FuseEpiloguesPass : Pass<"lqc-fuse-epilogues", "::mlir::ModuleOp"> {
+  let summary = "elementwise work behind a graph's linears runs in their kernels";
+  let description = [{
+    A `linalg.generic` that alone reads what a linear's kernel computes, element
+    by element, goes into the kernel: what it makes of the sums (a residual sum,
+    an activation, rounding to bytes) is done while they are in registers, and
+    they are not written down. Its other operands, a vector with an element for
+    each column or a matrix of the same size, become operands of the kernel;
+    constants are copied into it, so kernels with different constants are
+    different ones. A module without `lqc.graph` stays as it is.
+
+    Before:
+    ```mlir
+    %y = lqc.dispatch @linear_256_768x256(%x, %w, %0) rows %n : …, tensor<?x768xf32> -> tensor<?x768xf32>
+    %z = linalg.generic {…} ins(%y, %residual : …) outs(%1 : …) {
+    ^bb0(%a: f32, %b: f32, %out: f32):
+      %sum = arith.addf %a, %b : f32
+      linalg.yield %sum : f32
+    } -> tensor<?x768xf32>
+    ```
+    After:
+    ```mlir
+    %z = lqc.dispatch @linear_256_768x256_addf(%x, %w, %residual, %1) rows %n : …, tensor<?x768xf32> -> tensor<?x768xf32>
+    ```
+  }];
+  let dependentDialects = [
+    "::lqc::LQCDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
 #endif // LQC_PASSES_SCHEDULE

@@ -16,4 +16,6 @@ void lqc::buildSchedulePipeline(mlir::OpPassManager &manager) {
   manager.addPass(createBuildStepsPass());
   manager.addPass(createDispatchModelOpsPass());
   manager.addPass(createFuseElementwisePass());
+  // After what follows a kernel is one operation.
+  manager.addPass(createFuseEpiloguesPass());
 }

@@ -54,7 +54,8 @@ def RaisePass : Pass<"lqc-raise", "::mlir::ModuleOp"> {
     * convolutions with a weight: `lqc.patches` and `lqc.linear`, with channels
       last; the transposes around them move down until two meet
     * products and convolutions of bytes less a zero point with 8-bit weights:
-      `lqc.integer_linear`; what comes of the zero point is a bias
+      `lqc.integer_linear`, or `lqc.depthwise` if channels stay apart; what comes
+      of the zero point is a bias
     * means, differences, roots and products of rows: `lqc.rms_norm`,
       `lqc.layer_norm`
     * rows that are looked up in a weight: `lqc.embedding`

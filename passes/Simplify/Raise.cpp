@@ -30,6 +30,8 @@ struct RaisePass : public lqc::impl::RaisePassBase<RaisePass> {
     RewritePatternSet patterns(&getContext());
     addLinearPatterns(patterns, weights);
     addConvolutionPatterns(patterns, weights);
+    addDepthwisePatterns(patterns, weights);
+    addTransposePatterns(patterns);
     addIntegerPatterns(patterns, weights);
     addNormPatterns(patterns, weights);
     addEmbeddingPatterns(patterns, weights);

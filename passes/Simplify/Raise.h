@@ -54,6 +54,10 @@ public:
   enum class Bytes { Rows, Columns, ChannelsFirst }; ///< where outputs are
   mlir::Value getCodes(mlir::Value value, bool isSigned, Bytes order,
                        mlir::OpBuilder &builder);
+  /// The same of the weight (channels, 1, kernel…) of a convolution that leaves
+  /// channels apart, as the signed bytes that lqc.depthwise multiplies.
+  mlir::Value getDepthwise(mlir::Value value, bool isSigned,
+                           mlir::OpBuilder &builder);
   /// `factor` times the sum of each output's codes, as int32.
   mlir::Value getCodeSums(mlir::Value value, bool isSigned, Bytes order,
                           int64_t factor, mlir::OpBuilder &builder);
@@ -69,6 +73,7 @@ private:
   mlir::SymbolTable &symbols;
   llvm::DenseMap<mlir::Attribute, WeightOp> constants;
   llvm::DenseMap<mlir::Operation *, WeightOp> transposes, matrices;
+  std::map<std::pair<mlir::Operation *, bool>, WeightOp> depthwise;
   /// Of bytes: by weight, sign, order, and factor.
   std::map<std::tuple<mlir::Operation *, bool, Bytes>, WeightOp> codes;
   std::map<std::tuple<mlir::Operation *, bool, Bytes, int64_t>, WeightOp> sums;
@@ -78,6 +83,21 @@ private:
 
 /// From (batch, channels, positions…) to (batch, positions…, channels).
 llvm::SmallVector<int64_t> channelsLastOrder(int64_t rank);
+/// And back.
+llvm::SmallVector<int64_t> toChannelsFirst(int64_t rank);
+template <typename T>
+llvm::SmallVector<T> permuted(llvm::ArrayRef<T> list,
+                              llvm::ArrayRef<int64_t> order) {
+  llvm::SmallVector<T> result;
+  for (int64_t index : order)
+    result.push_back(list[index]);
+  return result;
+}
+mlir::Value transposed(mlir::Value value, llvm::ArrayRef<int64_t> order,
+                       mlir::OpBuilder &builder);
+/// The value with its channels last. Padding moves behind the transpose, so
+/// that this meets the one of the convolution before.
+mlir::Value withChannelsLast(mlir::Value value, mlir::OpBuilder &builder);
 /// Signed bytes as unsigned ones plus 128, or back.
 mlir::Value flipHighBits(mlir::Value bytes, mlir::OpBuilder &builder);
 
@@ -90,6 +110,19 @@ struct CenteredBytes {
 std::optional<CenteredBytes> matchCentered(mlir::Value value);
 /// The same with unsigned bytes.
 CenteredBytes withoutSign(CenteredBytes centered, mlir::OpBuilder &builder);
+
+/// What a convolution of bytes reads: bytes less a zero point, and zeros around
+/// them.
+struct ByteImage {
+  CenteredBytes bytes;
+  mlir::tensor::PadOp pad; ///< or null
+};
+std::optional<ByteImage> matchImage(mlir::Value input);
+/// Its bytes, which become unsigned, with channels last, up to a `multiple` of
+/// them; what is around them is the zero point.
+mlir::Value channelsLastImage(ByteImage &image, int64_t multiple,
+                              mlir::OpBuilder &builder);
+
 /// The bytes that an int32 weight is made of, or that hold its numbers if these
 /// were computed already: codes that getCodes() takes.
 std::optional<CenteredBytes> matchCodes(mlir::Value weight,
@@ -105,6 +138,8 @@ void addIntegerPatterns(mlir::RewritePatternSet &patterns,
 
 /// Whether every element is the constant `number`.
 bool isSplat(mlir::Value value, double number);
+/// The integer that every element is, if that is a constant.
+std::optional<int64_t> splatInteger(mlir::Value value);
 /// The float number that every element is, if that is a constant.
 std::optional<double> splatNumber(mlir::Value value);
 
@@ -128,6 +163,11 @@ void addNormPatterns(mlir::RewritePatternSet &patterns, RaisedWeights &weights);
 /// Convolutions with weights become lqc.patches and lqc.linear.
 void addConvolutionPatterns(mlir::RewritePatternSet &patterns,
                             RaisedWeights &weights);
+/// Convolutions of bytes that leave channels apart become lqc.depthwise.
+void addDepthwisePatterns(mlir::RewritePatternSet &patterns,
+                          RaisedWeights &weights);
+/// Transposes around convolutions move down until they meet.
+void addTransposePatterns(mlir::RewritePatternSet &patterns);
 /// Rows that are looked up in a weight.
 void addEmbeddingPatterns(mlir::RewritePatternSet &patterns,
                           RaisedWeights &weights);

@@ -23,8 +23,7 @@
 using namespace mlir;
 using namespace lqc;
 
-/// The number that every element is, if that is an integer constant.
-static std::optional<int64_t> splatInteger(Value value) {
+std::optional<int64_t> lqc::splatInteger(Value value) {
   if (auto fill = value.getDefiningOp<linalg::FillOp>())
     value = fill.getInputs()[0];
   else if (auto splat = value.getDefiningOp<tensor::SplatOp>())

@@ -223,6 +223,27 @@ Value RaisedWeights::getCodes(Value value, bool isSigned, Bytes order,
   return readOf(result, builder);
 }
 
+Value RaisedWeights::getDepthwise(Value value, bool isSigned,
+                                  OpBuilder &builder) {
+  WeightOp weight = findBytes(value);
+  if (!weight)
+    return {};
+  WeightOp &result = depthwise[{weight, isSigned}];
+  if (result)
+    return readOf(result, builder);
+  auto turn = [&](OpBuilder &b, Value bytes) -> Value {
+    if (!isSigned)
+      bytes = flipHighBits(bytes, b);
+    // (channels, 1, kernel…) to (1, kernel…, channels)
+    int64_t rank = cast<RankedTensorType>(bytes.getType()).getRank();
+    SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(1, rank));
+    order.push_back(0);
+    return collapseToRows(transposeBy(b, bytes, order), b);
+  };
+  result = derive(weight, "depthwise", symbols, turn);
+  return readOf(result, builder);
+}
+
 Value RaisedWeights::getCodeSums(Value value, bool isSigned, Bytes order,
                                  int64_t factor, OpBuilder &builder) {
   WeightOp weight = findBytes(value);

@@ -51,7 +51,10 @@ void DispatchLoopsPass::runOnOperation() {
                                                 copy.getTarget());
   });
   SmallVector<linalg::LinalgOp> ops;
-  module.walk([&](linalg::LinalgOp op) { ops.push_back(op); });
+  module.walk([&](linalg::LinalgOp op) {
+    if (!op->getParentOfType<KernelOp>()) // an epilogue
+      ops.push_back(op);
+  });
   KernelOutliner kernels(module);
   for (linalg::LinalgOp op : ops) {
     std::string name = kernelName(op);

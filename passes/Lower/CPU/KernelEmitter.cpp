@@ -32,7 +32,14 @@ void KernelEmitter::finish() {
   func::ReturnOp::create(*this);
 }
 
-Operation *KernelEmitter::operation() { return &kernel.getBlock().front(); }
+Operation *KernelEmitter::operation() { return operationOf(kernel); }
+
+Operation *lqc::operationOf(KernelOp kernel) {
+  Operation *op = &kernel.getBlock().front();
+  while (op->hasTrait<OpTrait::ConstantLike>())
+    op = op->getNextNode();
+  return op;
+}
 
 Value KernelEmitter::argument(unsigned index) {
   return load(LLVM::LLVMPointerType::get(getContext()),
@@ -116,11 +123,11 @@ void KernelEmitter::store(Value value, Value address) {
   LLVM::StoreOp::create(*this, value, address, alignmentOf(value.getType()));
 }
 
-static Value laneMask(KernelEmitter &e, int64_t lanes) {
+Value KernelEmitter::laneMask(int64_t lanes) {
   SmallVector<bool> bits(kLanes, false);
   std::fill_n(bits.begin(), lanes, true);
   return arith::ConstantOp::create(
-      e, DenseElementsAttr::get(e.vectorOf(e.getI1Type()), bits));
+      *this, DenseElementsAttr::get(vectorOf(getI1Type()), bits));
 }
 
 Value KernelEmitter::loadLanes(Type element, Value address, int64_t lanes) {
@@ -128,14 +135,14 @@ Value KernelEmitter::loadLanes(Type element, Value address, int64_t lanes) {
   if (lanes == kLanes)
     return load(type, address);
   Value zero = arith::ConstantOp::create(*this, getZeroAttr(type));
-  return LLVM::MaskedLoadOp::create(
-      *this, type, address, laneMask(*this, lanes), zero, alignmentOf(type));
+  return LLVM::MaskedLoadOp::create(*this, type, address, laneMask(lanes), zero,
+                                    alignmentOf(type));
 }
 
 void KernelEmitter::storeLanes(Value vector, Value address, int64_t lanes) {
   if (lanes == kLanes)
     return store(vector, address);
-  LLVM::MaskedStoreOp::create(*this, vector, address, laneMask(*this, lanes),
+  LLVM::MaskedStoreOp::create(*this, vector, address, laneMask(lanes),
                               alignmentOf(vector.getType()));
 }
 

@@ -20,6 +20,10 @@
 
 namespace lqc {
 
+/// The first operation of a kernel, and the only one but for those of a
+/// convolution and an epilogue, whose constants don't count.
+mlir::Operation *operationOf(KernelOp kernel);
+
 /// Lanes of the vectors that row-wise kernels work on. LLVM cuts them into the
 /// registers that the target has.
 inline constexpr int64_t kLanes = 16;
@@ -40,7 +44,7 @@ public:
   mlir::func::FuncOp function;
   mlir::Value count, begin, end; ///< valid rows; units of work to do
 
-  /// The one operation of the kernel.
+  /// See operationOf().
   mlir::Operation *operation();
   /// The pointer behind the kernel's argument, operands first.
   mlir::Value argument(unsigned index);
@@ -65,6 +69,8 @@ public:
   mlir::Value address(mlir::Value base, int64_t bytes);
   mlir::Value load(mlir::Type type, mlir::Value address);
   void store(mlir::Value value, mlir::Value address);
+  /// The first `lanes` of kLanes.
+  mlir::Value laneMask(int64_t lanes);
   /// The first `lanes` of a vector of kLanes; the rest reads as zero.
   mlir::Value loadLanes(mlir::Type element, mlir::Value address, int64_t lanes);
   void storeLanes(mlir::Value vector, mlir::Value address, int64_t lanes);
@@ -95,6 +101,7 @@ private:
 
 //===--- One emitter for each operation that kernels are made of ---===//
 
+mlir::LogicalResult emitDepthwise(KernelEmitter &e);
 mlir::LogicalResult emitElementwise(KernelEmitter &e);
 mlir::LogicalResult emitEmbedding(KernelEmitter &e);
 mlir::LogicalResult emitLinear(KernelEmitter &e);

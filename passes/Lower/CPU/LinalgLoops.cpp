@@ -16,15 +16,20 @@
 //
 // Each element of the result is one chain of additions in the order of the
 // summed dimensions, whatever the number of threads and the width of registers.
+// Only floats that are summed along neighbours in memory (a row's sum or
+// largest) are kSumLanes chains side by side, which are then added in halves:
+// one chain would wait for each addition.
 //
 //===----------------------------------------------------------------------===//
 
+#include "passes/Common/VectorBody.h"
 #include "passes/Lower/CPU/Graph.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
@@ -32,6 +37,8 @@ using namespace lqc;
 
 /// Elements of a vector that one thread sums up side by side.
 static constexpr int64_t kChunk = 256;
+/// Chains of a sum along neighbours.
+static constexpr int64_t kSumLanes = 16;
 
 namespace {
 class LoopEmitter {
@@ -44,6 +51,8 @@ public:
 private:
   void planLoops();
   bool isReadSideBySide(unsigned dim);
+  Operation *combiner();
+  bool sumsInLanes();
   Value workOf();
 
   SmallVector<Value> indicesOf(OpOperand &operand);
@@ -55,6 +64,8 @@ private:
   scf::ForOp emitLoop(unsigned dim, Value from, Value to, ValueRange carried,
                       function_ref<SmallVector<Value>(ValueRange)> emitBody);
   SmallVector<Value> emitSums(unsigned next, ValueRange sums);
+  Value emitLanes(Value sum);
+  Value addLanes(Value sums, Value mask);
   void emitRows(unsigned next, Value from, Value to);
   void emitUnit(Value chunk);
   Value index(int64_t value) {
@@ -67,6 +78,7 @@ private:
   SmallVector<unsigned> outer, reductions;
   std::optional<unsigned> inner;
   bool chunked = false;
+  bool inLanes = false; ///< the last of the sums
 };
 } // namespace
 
@@ -92,9 +104,46 @@ bool LoopEmitter::isReadSideBySide(unsigned dim) {
   return true;
 }
 
+/// What adds an element to the sum: the operation of the body that ends it and
+/// alone reads the sum, or null.
+Operation *LoopEmitter::combiner() {
+  Block *body = op.getBlock();
+  Operation *last = body->getTerminator()->getOperand(0).getDefiningOp();
+  if (op.getNumDpsInits() != 1 || !last || last->getBlock() != body ||
+      !isa<arith::AddFOp, arith::MulFOp, arith::MaximumFOp, arith::MinimumFOp,
+           arith::MaxNumFOp, arith::MinNumFOp>(last))
+    return nullptr;
+  BlockArgument sum = op.getMatchingBlockArgument(op.getDpsInitOperand(0));
+  return sum.hasOneUse() && *sum.user_begin() == last ? last : nullptr;
+}
+
+/// Whether the last of the sums is of floats along neighbours.
+bool LoopEmitter::sumsInLanes() {
+  if (reductions.empty() || !combiner() || !isVectorizable(*op.getBlock()))
+    return false;
+  unsigned dim = reductions.back();
+  int64_t size = op.getStaticLoopRanges()[dim];
+  if (!ShapedType::isDynamic(size) && size < kSumLanes)
+    return false;
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    AffineMap map = op.getMatchingIndexingMap(input);
+    if (!map.isFunctionOfDim(dim))
+      continue;
+    MemRefType type = cast<MemRefType>(input->get().getType());
+    if (map.getResults().back() != getAffineDimExpr(dim, map.getContext()) ||
+        !type.isLastDimUnitStride() || type.getElementType().isInteger(1))
+      return false;
+    for (AffineExpr result : map.getResults().drop_back())
+      if (result.isFunctionOfDim(dim))
+        return false;
+  }
+  return true;
+}
+
 void LoopEmitter::planLoops() {
   for (auto [dim, type] : llvm::enumerate(op.getIteratorTypesArray()))
     (type == utils::IteratorType::parallel ? outer : reductions).push_back(dim);
+  inLanes = sumsInLanes();
   if (outer.empty() || !op.getNumDpsInits())
     return;
   AffineMap result = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
@@ -210,9 +259,79 @@ LoopEmitter::emitLoop(unsigned dim, Value from, Value to, ValueRange carried,
 SmallVector<Value> LoopEmitter::emitSums(unsigned next, ValueRange sums) {
   if (next == reductions.size())
     return computeElement(sums);
+  if (inLanes && next + 1 == reductions.size())
+    return {emitLanes(sums.front())};
   unsigned dim = reductions[next];
   auto body = [&](ValueRange carried) { return emitSums(next + 1, carried); };
   return emitLoop(dim, index(0), sizes[dim], sums, body).getResults();
+}
+
+/// `sums` and the next elements, those of `mask` or all.
+Value LoopEmitter::addLanes(Value sums, Value mask) {
+  unsigned dim = reductions.back();
+  IRMapping mapping;
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    BlockArgument element = op.getMatchingBlockArgument(input);
+    if (!op.getMatchingIndexingMap(input).isFunctionOfDim(dim)) {
+      mapping.map(element, loadOperand(*input));
+      continue;
+    }
+    VectorType type = VectorType::get({kSumLanes}, element.getType());
+    SmallVector<Value> place = indicesOf(*input);
+    Value lanes =
+        mask ? vector::MaskedLoadOp::create(
+                   b, type, input->get(), place, mask,
+                   arith::ConstantOp::create(b, b.getZeroAttr(type)))
+                   .getResult()
+             : vector::LoadOp::create(b, type, input->get(), place).getResult();
+    mapping.map(element, lanes);
+  }
+  mapping.map(op.getMatchingBlockArgument(op.getDpsInitOperand(0)), sums);
+  Value added = cloneOnVectors(b, *op.getBlock(), mapping, kSumLanes).front();
+  return mask ? arith::SelectOp::create(b, mask, added, sums) : added;
+}
+
+/// `sum` and all elements of the last sum.
+Value LoopEmitter::emitLanes(Value sum) {
+  unsigned dim = reductions.back();
+  Operation *add = combiner();
+  auto combine = [&](Value left, Value right) -> Value {
+    return b
+        .create(b.getLoc(), add->getName().getIdentifier(),
+                ValueRange{left, right}, left.getType(), add->getAttrs())
+        ->getResult(0);
+  };
+  VectorType type = VectorType::get({kSumLanes}, sum.getType());
+  Value nothing = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(type, *arith::getNeutralElement(add)));
+  Value rest = b.createOrFold<arith::RemUIOp>(sizes[dim], index(kSumLanes));
+  Value whole = b.createOrFold<arith::SubIOp>(sizes[dim], rest);
+  auto loop = [&](Value from, Value to, Value sums,
+                  function_ref<Value()> maskOf) -> Value {
+    scf::ForOp loop =
+        scf::ForOp::create(b, from, to, index(kSumLanes), ValueRange{sums});
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    ivs[dim] = loop.getInductionVar();
+    Value added = addLanes(loop.getRegionIterArgs().front(), maskOf());
+    scf::YieldOp::create(b, added);
+    return loop.getResult(0);
+  };
+  Value lanes = loop(index(0), whole, nothing, [] { return Value(); });
+  lanes = loop(whole, sizes[dim], lanes, [&]() -> Value {
+    return vector::CreateMaskOp::create(
+        b, VectorType::get({kSumLanes}, b.getI1Type()), rest);
+  });
+  for (int64_t half = kSumLanes / 2; half >= 1; half /= 2) {
+    auto part = [&](int64_t from) -> Value {
+      return vector::ExtractStridedSliceOp::create(
+          b, lanes, ArrayRef<int64_t>{from}, ArrayRef<int64_t>{half},
+          ArrayRef<int64_t>{1});
+    };
+    lanes = combine(part(0), part(half));
+  }
+  return combine(vector::ExtractOp::create(b, lanes, ArrayRef<int64_t>{0}),
+                 sum);
 }
 
 /// The sums around the innermost loop over [from, to).

@@ -31,6 +31,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "passes/Lower/CPU/BlockReader.h"
+#include "passes/Lower/CPU/RowStore.h"
+#include "passes/Lower/CPU/Window.h"
 
 #include "lqc/Numerics/Levels.h"
 
@@ -56,20 +58,6 @@ struct Range {
 };
 
 using Values = KernelEmitter::Values;
-
-/// Where the rows of lqc.patches are in an image (batch, height, width,
-/// channels); a sequence has the height 1. Sizes in elements.
-struct Window {
-  explicit Window(PatchesOp op);
-
-  int64_t places[2];     ///< of the window, down and across
-  int64_t placeSteps[2]; ///< from one to the next
-  int64_t imageSize;
-  int64_t segments; ///< neighbours in a row of patches, and in the image
-  int64_t segmentLength;
-  int64_t across;          ///< segments beside each other
-  int64_t segmentSteps[2]; ///< from a segment to that below, to that beside
-};
 
 /// Writes the kernel of one linear.
 class LinearEmitter {
@@ -125,7 +113,8 @@ private:
   int64_t parts;      ///< registers in one block of output rows
   int64_t blockBytes;
   ActivationRow row; ///< of integer activations
-  Value input, weight, bias, out;
+  Value input, weight, bias;
+  std::optional<RowStore> out;
   VectorType f32s, i32s;
 
   std::optional<Window> window; ///< of a convolution
@@ -143,31 +132,6 @@ private:
 static Operation *linearOf(KernelEmitter &e) {
   Operation *op = e.operation();
   return isa<PatchesOp>(op) ? op->getNextNode() : op;
-}
-
-Window::Window(PatchesOp op) {
-  RankedTensorType image = cast<RankedTensorType>(op.getInput().getType());
-  bool isSequence = image.getRank() == 3;
-  auto last = [&](ArrayRef<int64_t> list) { return list.back(); };
-  auto first = [&](ArrayRef<int64_t> list) {
-    return isSequence ? 1 : list.front();
-  };
-  int64_t channels = image.getShape().back();
-  int64_t width = image.getDimSize(image.getRank() - 2);
-  int64_t height = isSequence ? 1 : image.getDimSize(1);
-  int64_t rowSize = width * channels;
-  imageSize = height * rowSize;
-  places[0] = isSequence ? 1 : op.getPlaces(0);
-  places[1] = op.getPlaces(isSequence ? 0 : 1);
-  placeSteps[0] = first(op.getStrides()) * rowSize;
-  placeSteps[1] = last(op.getStrides()) * channels;
-  // Neighbours across are one segment if there is nothing between them.
-  bool isDense = last(op.getDilations()) == 1;
-  across = isDense ? 1 : last(op.getKernel());
-  segmentLength = isDense ? last(op.getKernel()) * channels : channels;
-  segments = first(op.getKernel()) * across;
-  segmentSteps[0] = first(op.getDilations()) * rowSize;
-  segmentSteps[1] = last(op.getDilations()) * channels;
 }
 
 LinearEmitter::LinearEmitter(KernelEmitter &e)
@@ -209,7 +173,7 @@ LogicalResult LinearEmitter::emit() {
   weight = e.argument(1);
   if (hasBias)
     bias = e.argument(2);
-  out = e.argument(hasBias ? 3 : 2);
+  out.emplace(e, outputs);
   std::optional<uint64_t> unitRows = e.kernel.getUnitRows();
   if (unitRows)
     emitPanels(*unitRows);
@@ -304,17 +268,13 @@ void LinearEmitter::storeSums(ValueRange sums) {
       mask = arith::CmpIOp::create(e, arith::CmpIPredicate::slt, lane,
                                    e.broadcast(i64s, left));
     }
+    out->moveTo(row, lanes, mask);
     for (int64_t token = 0; token < tile.tokens; ++token) {
       Value sum = sums[sumIndex(token, reg)];
       if (bias)
         sum = readsBytes ? e.add(sum, offset)
                          : Value(arith::AddFOp::create(e, sum, offset));
-      Value index = e.add(e.mul(e.add(tileToken, token), outputs), row);
-      Value place = e.address(out, e.mul(index, 4));
-      if (mask)
-        LLVM::MaskedStoreOp::create(e, sum, place, mask, 4);
-      else
-        e.store(sum, place);
+      out->store(sum, e.add(tileToken, token));
     }
   }
 }
@@ -326,16 +286,7 @@ Value LinearEmitter::blockAddress(int64_t reg) {
 Value LinearEmitter::startOf(Value token) {
   if (!window)
     return e.mul(token, columns);
-  auto split = [&](Value &number, int64_t by) -> Value {
-    Value rest = e.createOrFold<arith::RemUIOp>(number, e.constantI64(by));
-    number = e.createOrFold<arith::DivUIOp>(number, e.constantI64(by));
-    return rest;
-  };
-  Value across = split(token, window->places[1]);
-  Value down = split(token, window->places[0]);
-  return e.add(e.mul(token, window->imageSize),
-               e.add(e.mul(down, window->placeSteps[0]),
-                     e.mul(across, window->placeSteps[1])));
+  return window->startOf(e, token);
 }
 
 /// Activation `column + within` of a token in all lanes.
@@ -390,8 +341,8 @@ Values LinearEmitter::overSegments(int64_t step, Values sums, SumColumns body) {
                   Value down = arith::DivUIOp::create(e, segment, across);
                   Value beside = arith::RemUIOp::create(e, segment, across);
                   Value first = e.mul(segment, window->segmentLength);
-                  Value place = e.add(e.mul(down, window->segmentSteps[0]),
-                                      e.mul(beside, window->segmentSteps[1]));
+                  Value place = e.add(e.mul(down, window->tapSteps[0]),
+                                      e.mul(beside, window->tapSteps[1]));
                   shift = arith::SubIOp::create(e, place, first);
                   return overColumns(e, first, /*within=*/0,
                                      window->segmentLength, step, sums, body);

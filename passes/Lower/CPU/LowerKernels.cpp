@@ -8,6 +8,8 @@
 #include "passes/Lower/CPU/KernelEmitter.h"
 #include "passes/Lower/CPU/Passes.h"
 
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
 namespace lqc {
 #define GEN_PASS_DEF_LOWERKERNELSPASS
 #include "passes/Lower/CPU/Passes.h.inc"
@@ -24,6 +26,7 @@ static Emitter emitterFor(StringRef operation) {
       .Case(arith::AddFOp::getOperationName(), emitElementwise)
       .Case(AttentionOp::getOperationName(), emitAttention)
       .Case(CacheAppendOp::getOperationName(), emitCacheAppend)
+      .Case(DepthwiseOp::getOperationName(), emitDepthwise)
       .Case(EmbeddingOp::getOperationName(), emitEmbedding)
       .Case(GatedActivationOp::getOperationName(), emitElementwise)
       .Case(LayerNormOp::getOperationName(), emitLayerNorm)
@@ -46,12 +49,20 @@ struct LowerKernelsPass : lqc::impl::LowerKernelsPassBase<LowerKernelsPass> {
 
 static LogicalResult lowerKernel(KernelOp kernel, TargetAttr target) {
   Block &block = kernel.getBlock();
-  Operation &op = block.front();
+  Operation &op = *operationOf(kernel);
   Emitter emit = emitterFor(op.getName().getStringRef());
   // One operation, or a linear behind the patches that it alone reads; then
-  // the terminator.
-  size_t most = isa<PatchesOp>(op) ? 3 : 2;
-  if (!emit || block.getOperations().size() != most)
+  // maybe an epilogue, and the terminator.
+  int64_t most = isa<PatchesOp>(op) ? 3 : 2;
+  bool mayHaveEpilogue =
+      isa<PatchesOp, LinearOp, IntegerLinearOp, DepthwiseOp>(op);
+  if (mayHaveEpilogue &&
+      isa<linalg::GenericOp>(block.getTerminator()->getPrevNode()))
+    ++most;
+  int64_t count = llvm::count_if(block, [](Operation &one) {
+    return !one.hasTrait<OpTrait::ConstantLike>();
+  });
+  if (!emit || count != most)
     return op.emitOpError(
         "is not a kernel that the CPU's code generator knows");
   KernelEmitter emitter(kernel, target);

@@ -30,6 +30,9 @@ KernelUnits KernelUnits::of(KernelOp kernel) {
     else if (type && type.getRank() == 2 && perRow)
       bytes += type.getDimSize(1) * 4 / result.units;
   }
+  // What is read of the image and multiplied, place by place.
+  if (DepthwiseOp op = dyn_cast<DepthwiseOp>(operationOf(kernel)))
+    bytes = *result.rows * op.getWeight().getType().getNumElements();
   if (!isa<AttentionOp>(kernel.getBlock().front()))
     result.grain =
         std::max<int64_t>(1, kGrainBytes / std::max<uint64_t>(1, bytes));

@@ -82,3 +82,22 @@ module attributes {lqc.graph = {name = "t"}} {
     return %0, %1, %2 : tensor<?x40xf32>, tensor<?x40xf32>, tensor<?x40xf32>
   }
 }
+
+// -----
+
+// A convolution that leaves channels apart has a row for each place of its
+// window; if the size of images is not known, it is left to loops.
+
+module attributes {lqc.graph = {name = "t"}} {
+  // CHECK: lqc.kernel @depthwise_9x16_i8(%{{.+}}: tensor<?x18x18x16xi8>, %{{.+}}: tensor<9x16xi8>, %{{.+}}: tensor<?x16xi32>) attributes {destinations = 1 : i64, unit_rows = 64 : i64, units = 1 : i64}
+  // CHECK-LABEL: func.func @main
+  func.func @main(%x: tensor<?x18x18x16xi8>, %y: tensor<1x?x18x16xi8>, %w: tensor<9x16xi8>) -> (tensor<?x16xi32>, tensor<?x16xi32>) {
+    // CHECK: %[[BATCH:.+]] = tensor.dim %[[X:.+]], %c0
+    // CHECK: %[[ROWS:.+]] = affine.apply #{{.+}}()[%[[BATCH]]]
+    // CHECK: lqc.dispatch @depthwise_9x16_i8(%[[X]], %{{.+}}, %{{.+}}) rows %[[ROWS]]
+    %0 = lqc.depthwise %x, %w {kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<?x18x18x16xi8>, tensor<9x16xi8>) -> tensor<?x16xi32>
+    // CHECK: lqc.depthwise
+    %1 = lqc.depthwise %y, %w {kernel = array<i64: 3, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x?x18x16xi8>, tensor<9x16xi8>) -> tensor<?x16xi32>
+    return %0, %1 : tensor<?x16xi32>, tensor<?x16xi32>
+  }
+}

@@ -105,3 +105,57 @@ module attributes {lqc.graph = {}} {
     return %r : tensor<?x8x4x4xf32>
   }
 }
+
+// -----
+
+// The body of a linalg operation works on channels last as well; what it reads
+// at one place stays as it is.
+
+#id = affine_map<(n, c, h, w) -> (n, c, h, w)>
+#one = affine_map<(n, c, h, w) -> ()>
+module attributes {lqc.graph = {}} {
+  // CHECK-LABEL: func.func @main
+  // CHECK-SAME: %[[X:.+]]: tensor<?x4x5x8xf32>, %[[S:.+]]: tensor<f32>
+  func.func @main(%x: tensor<?x4x5x8xf32>, %scale: tensor<f32>) -> tensor<?x8x4x5xi8> {
+    %c0 = arith.constant 0 : index
+    %batch = tensor.dim %x, %c0 : tensor<?x4x5x8xf32>
+    %e = tensor.empty(%batch) : tensor<?x8x4x5xf32>
+    // CHECK: %[[Q:.+]] = linalg.generic {{.+}} ins(%[[X]], %[[S]] : tensor<?x4x5x8xf32>, tensor<f32>) outs(%{{.+}} : tensor<?x4x5x8xi8>)
+    // CHECK: %[[T:.+]] = linalg.transpose ins(%[[Q]] : tensor<?x4x5x8xi8>) {{.+}} permutation = [0, 3, 1, 2]
+    // CHECK: return %[[T]]
+    %t = linalg.transpose ins(%x : tensor<?x4x5x8xf32>) outs(%e : tensor<?x8x4x5xf32>) permutation = [0, 3, 1, 2]
+    %f = tensor.empty(%batch) : tensor<?x8x4x5xi8>
+    %q = linalg.generic {indexing_maps = [#id, #one, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+        ins(%t, %scale : tensor<?x8x4x5xf32>, tensor<f32>) outs(%f : tensor<?x8x4x5xi8>) {
+    ^bb0(%a: f32, %b: f32, %out: i8):
+      %0 = arith.divf %a, %b : f32
+      %1 = arith.fptoui %0 : f32 to i8
+      linalg.yield %1 : i8
+    } -> tensor<?x8x4x5xi8>
+    return %q : tensor<?x8x4x5xi8>
+  }
+}
+
+// -----
+
+// A body that wants to know where it is stays behind the transpose.
+
+#id = affine_map<(n, c, h, w) -> (n, c, h, w)>
+module attributes {lqc.graph = {}} {
+  // CHECK-LABEL: func.func @main
+  func.func @main(%x: tensor<2x4x5x8xi64>) -> tensor<2x8x4x5xi64> {
+    // CHECK: %[[T:.+]] = linalg.transpose
+    // CHECK: linalg.generic {{.+}} ins(%[[T]]
+    %e = tensor.empty() : tensor<2x8x4x5xi64>
+    %t = linalg.transpose ins(%x : tensor<2x4x5x8xi64>) outs(%e : tensor<2x8x4x5xi64>) permutation = [0, 3, 1, 2]
+    %q = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+        ins(%t : tensor<2x8x4x5xi64>) outs(%e : tensor<2x8x4x5xi64>) {
+    ^bb0(%a: i64, %out: i64):
+      %i = linalg.index 1 : index
+      %0 = arith.index_cast %i : index to i64
+      %1 = arith.addi %a, %0 : i64
+      linalg.yield %1 : i64
+    } -> tensor<2x8x4x5xi64>
+    return %q : tensor<2x8x4x5xi64>
+  }
+}

@@ -54,6 +54,35 @@ TEST_F(ModelOpsTest, Linear) {
       (Floats{6.5, 0, 0.5, -2}));
 }
 
+TEST_F(ModelOpsTest, Depthwise) {
+  // Two channels, places 0 and 2 of a sequence of 4, each two numbers, two
+  // apart; -1 is the byte 255.
+  const char *text = R"(
+    func.func @f(%x: tensor<1x5x2xi8>, %w: tensor<2x2xi8>, %b: tensor<2xi32>) -> tensor<?x2xi32> {
+      %r = lqc.depthwise %x, %w, %b {kernel = array<i64: 2>, strides = array<i64: 2>, dilations = array<i64: 2>} : (tensor<1x5x2xi8>, tensor<2x2xi8>, tensor<2xi32>) -> tensor<?x2xi32>
+      return %r : tensor<?x2xi32>
+    })";
+  TensorValue image =
+      TensorValue::ofIntegers({1, 5, 2}, {1, 2, 9, 9, -1, 4, 9, 9, 5, 6});
+  TensorValue codes = TensorValue::ofIntegers({2, 2}, {1, -2, 3, -1});
+  EXPECT_EQ(run(text, {image, codes, integers({10, 20})}).integers(),
+            (std::vector<int64_t>{1 + 765 + 10, -4 - 4 + 20, 255 + 15 + 10,
+                                  -8 - 6 + 20}));
+}
+
+TEST_F(ModelOpsTest, DepthwiseWindowsFitTheImage) {
+  const char *text = R"(
+    func.func @f(%x: tensor<1x?x2xi8>, %w: tensor<3x2xi8>) -> tensor<?x2xi32> {
+      %r = lqc.depthwise %x, %w {kernel = array<i64: 3>, strides = array<i64: 1>, dilations = array<i64: 1>} : (tensor<1x?x2xi8>, tensor<3x2xi8>) -> tensor<?x2xi32>
+      return %r : tensor<?x2xi32>
+    })";
+  TensorValue codes = TensorValue::ofIntegers({3, 2}, {1, 2, 3, 4, 5, 6});
+  TensorValue image = TensorValue::ofIntegers({1, 2, 2}, {1, 2, 3, 4});
+  EXPECT_EQ(runError(text, {image, codes}),
+            "test.mlir:3:12: lqc.depthwise: the window must fit into position "
+            "0, got: 1 too few elements");
+}
+
 static const char *const kSplitColumns = R"(
   func.func @f(%x: tensor<?x4xf32>, %i: tensor<2xi32>) -> (tensor<?x4xf32>, tensor<?x2xf32>) {
     %r, %k = lqc.split_columns %x, %i : (tensor<?x4xf32>, tensor<2xi32>) -> (tensor<?x4xf32>, tensor<?x2xf32>)

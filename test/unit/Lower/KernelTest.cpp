@@ -22,6 +22,8 @@
 #include "mlir/AsmParser/AsmParser.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
@@ -45,7 +47,8 @@ struct Argument {
 class KernelTest : public testing::TestWithParam<const char *> {
 protected:
   KernelTest() {
-    context.loadDialect<LQCDialect, func::FuncDialect, arith::ArithDialect>();
+    context.loadDialect<LQCDialect, func::FuncDialect, arith::ArithDialect,
+                        linalg::LinalgDialect, math::MathDialect>();
   }
 
   void SetUp() override {
@@ -150,7 +153,7 @@ Argument KernelTest::random(Type type, int64_t rows, int64_t indexLimit) {
   RankedTensorType tensor = cast<RankedTensorType>(type);
   Argument argument{tensor, {}, {}};
   SchemeAttr scheme = schemeOf(tensor);
-  int64_t maxRows = tensor.getDimSize(0);
+  int64_t maxRows = tensor.getRank() ? tensor.getDimSize(0) : 1;
   SmallVector<int64_t> shape(tensor.getShape());
   bool isIndices = tensor.getElementType().isInteger(32) &&
                    tensor.getRank() == 1 && indexLimit > 0;
@@ -159,7 +162,7 @@ Argument KernelTest::random(Type type, int64_t rows, int64_t indexLimit) {
     for (char &byte : argument.bytes)
       byte = char(generator());
     if (tensor.getRank() == 2)
-      shape[0] = rows;
+      shape[0] = std::min(rows, maxRows); // a weight has rows of its own
     RankedTensorType valid =
         RankedTensorType::get(shape, tensor.getElementType());
     argument.value = cantFail(tensorFromBytes(
@@ -246,9 +249,11 @@ void KernelTest::check(const std::string &name, int64_t rows, double tolerance,
     return;
   }
   if (result.kind() == TensorValue::Kind::Integer) {
-    const int32_t *got = reinterpret_cast<const int32_t *>(out.bytes.data());
+    bool isByte = out.type.getElementType().isInteger(8);
+    const int32_t *words = reinterpret_cast<const int32_t *>(out.bytes.data());
+    const int8_t *bytes = reinterpret_cast<const int8_t *>(out.bytes.data());
     for (size_t i = 0; i < result.integers().size(); ++i)
-      ASSERT_EQ(got[i], result.integers()[i])
+      ASSERT_EQ(isByte ? bytes[i] : words[i], result.integers()[i])
           << name << ": " << describe(kernel) << " element " << i;
     return;
   }
@@ -344,6 +349,114 @@ TEST_P(KernelTest, BytesTimesCodesAreExact) {
   compile();
   check(plain, 11, 0, /*indexLimit=*/0);
   check(patches, 24, 0);
+}
+
+/// An epilogue that rounds sums to bytes: scaled by column, shifted by a matrix
+/// of bytes, to the nearest even, at most 255. `rows`: of the matrices.
+static std::string roundingEpilogue(const std::string &rows,
+                                    const std::string &columns) {
+  std::string sizes = "tensor<" + rows + "x" + columns;
+  return "%half = arith.constant 0.5 : f32\n"
+         "%most = arith.constant 255.0 : f32\n"
+         "%none = arith.constant 0.0 : f32\n"
+         "%z = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, "
+         "affine_map<(i, j) -> (j)>, affine_map<(i, j) -> (i, j)>, "
+         "affine_map<(i, j) -> (i, j)>], iterator_types = [\"parallel\", "
+         "\"parallel\"]} ins(%y, %s, %r : " +
+         sizes + "xi32>, tensor<" + columns + "xf32>, " + sizes +
+         "xi8>) outs(%out : " + sizes +
+         "xi8>) {\n"
+         "^bb0(%sum: i32, %scale: f32, %byte: i8, %o: i8):\n"
+         "  %0 = arith.sitofp %sum : i32 to f32\n"
+         "  %1 = arith.mulf %0, %scale : f32\n"
+         "  %2 = arith.uitofp %byte : i8 to f32\n"
+         "  %3 = arith.mulf %2, %half : f32\n"
+         "  %4 = arith.addf %1, %3 : f32\n"
+         "  %5 = math.roundeven %4 : f32\n"
+         "  %6 = arith.maximumf %5, %none : f32\n"
+         "  %7 = arith.minimumf %6, %most : f32\n"
+         "  %8 = arith.fptoui %7 : f32 to i8\n"
+         "  linalg.yield %8 : i8\n"
+         "} -> " +
+         sizes + "xi8>\nlqc.yield %z : " + sizes + "xi8>";
+}
+
+TEST_P(KernelTest, EpiloguesOfLinears) {
+  std::string codes = "tensor<40x24xf32, #lqc.packed<16x4, "
+                      "#lqc.scheme<\"int8-g0-f32\">>>";
+  std::string attributes =
+      "destinations = 1 : i64, unit_rows = 8 : i64, units = 3 : i64";
+  std::string bytes =
+      add("%x: tensor<12x24xi8>, %w: " + codes +
+              ", %b: tensor<40xi32>, %s: tensor<40xf32>, %r: tensor<12x40xi8>, "
+              "%out: tensor<12x40xi8>",
+          "%y = lqc.integer_linear %x, %w, %b : (tensor<12x24xi8>, " + codes +
+              ", tensor<40xi32>) -> tensor<12x40xi32>\n" +
+              roundingEpilogue("12", "40"),
+          attributes);
+  // A number that all elements share, and a function.
+  std::string floats =
+      add("%x: tensor<12x24xf32>, %w: tensor<32x24xf32, #lqc.packed<16x1>>, "
+          "%s: tensor<f32>, %out: tensor<12x32xf32>",
+          "%y = lqc.linear %x, %w : (tensor<12x24xf32>, tensor<32x24xf32, "
+          "#lqc.packed<16x1>>) -> tensor<12x32xf32>\n"
+          "%z = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, "
+          "affine_map<(i, j) -> ()>, affine_map<(i, j) -> (i, j)>], "
+          "iterator_types = [\"parallel\", \"parallel\"]} ins(%y, %s : "
+          "tensor<12x32xf32>, tensor<f32>) outs(%out : tensor<12x32xf32>) {\n"
+          "^bb0(%a: f32, %b: f32, %o: f32):\n"
+          "  %0 = math.erf %a : f32\n"
+          "  %1 = arith.mulf %0, %b : f32\n"
+          "  linalg.yield %1 : f32\n"
+          "} -> tensor<12x32xf32>\n"
+          "lqc.yield %z : tensor<12x32xf32>",
+          "destinations = 1 : i64, unit_rows = 8 : i64, units = 2 : i64");
+  compile();
+  check(bytes, 11, 0, /*indexLimit=*/0);
+  check(floats, 11, 2e-6);
+}
+
+TEST_P(KernelTest, DepthwiseIsExact) {
+  struct Case {
+    std::string image, rest; ///< sizes; the attributes of lqc.depthwise
+    std::string taps, channels, rows;
+  };
+  // Strides and dilations, channels that fill no register; a sequence.
+  const Case cases[] = {{"2x6x7x37",
+                         "kernel = array<i64: 3, 2>, strides = array<i64: 2, "
+                         "1>, dilations = array<i64: 1, 3>",
+                         "6", "37", "16"},
+                        {"3x12x32",
+                         "kernel = array<i64: 4>, strides = array<i64: 2>, "
+                         "dilations = array<i64: 1>",
+                         "4", "32", "15"}};
+  std::vector<std::pair<std::string, int64_t>> names;
+  for (const Case &one : cases) {
+    std::string image = "tensor<" + one.image + "xi8>";
+    std::string weight = "tensor<" + one.taps + "x" + one.channels + "xi8>";
+    std::string bias = "tensor<" + one.channels + "xi32>";
+    std::string sums = "tensor<" + one.rows + "x" + one.channels + "xi32>";
+    std::string bytes = "tensor<" + one.rows + "x" + one.channels + "xi8>";
+    std::string inputs =
+        "%x: " + image + ", %w: " + weight + ", %b: " + bias + ", ";
+    std::string product = "%y = lqc.depthwise %x, %w, %b {" + one.rest +
+                          "} : (" + image + ", " + weight + ", " + bias +
+                          ") -> " + sums + "\n";
+    std::string attributes =
+        "destinations = 1 : i64, unit_rows = 8 : i64, units = 1 : i64";
+    int64_t rows = std::stoi(one.rows);
+    names.push_back({add(inputs + "%out: " + sums,
+                         product + "lqc.yield %y : " + sums, attributes),
+                     rows});
+    names.push_back(
+        {add(inputs + "%s: tensor<" + one.channels + "xf32>, %r: " + bytes +
+                 ", %out: " + bytes,
+             product + roundingEpilogue(one.rows, one.channels), attributes),
+         rows});
+  }
+  compile();
+  for (auto &[name, rows] : names)
+    check(name, rows, 0, /*indexLimit=*/0);
 }
 
 TEST_P(KernelTest, ConvolutionReadsItsPatchesInTheImage) {

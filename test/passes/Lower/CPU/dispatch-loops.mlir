@@ -115,3 +115,42 @@ module attributes {lqc.graph = {}} {
   }
   // CHECK: func.func @loop.copy
 }
+
+// -----
+
+// The sum along neighbours: 16 chains in lanes, the last elements by a mask, then
+// halves onto halves. Integers, which have no order, are left to LLVM.
+
+module attributes {lqc.graph = {}} {
+  func.func @main(%call: !llvm.ptr, %x: memref<?x?xf32>, %y: memref<?xf32>, %i: memref<?x?xi32>, %j: memref<?xi32>) {
+    linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (r)>], iterator_types = ["parallel", "reduction"]}
+        ins(%x : memref<?x?xf32>) outs(%y : memref<?xf32>) {
+    ^bb0(%a: f32, %sum: f32):
+      %0 = arith.mulf %a, %a : f32
+      %1 = arith.addf %sum, %0 : f32
+      linalg.yield %1 : f32
+    }
+    linalg.generic {indexing_maps = [affine_map<(r, c) -> (r, c)>, affine_map<(r, c) -> (r)>], iterator_types = ["parallel", "reduction"]}
+        ins(%i : memref<?x?xi32>) outs(%j : memref<?xi32>) {
+    ^bb0(%a: i32, %sum: i32):
+      %0 = arith.addi %sum, %a : i32
+      linalg.yield %0 : i32
+    }
+    return
+  }
+  // CHECK-LABEL: func.func @loop.addf
+  // CHECK: %[[NOTHING:.+]] = arith.constant dense<0.000000e+00> : vector<16xf32>
+  // CHECK: %[[WHOLE:.+]] = scf.for {{.+}} iter_args(%[[SUM:.+]] = %[[NOTHING]])
+  // CHECK: %[[X:.+]] = vector.load
+  // CHECK: %[[SQUARE:.+]] = arith.mulf %[[X]], %[[X]] : vector<16xf32>
+  // CHECK: arith.addf %[[SUM]], %[[SQUARE]] : vector<16xf32>
+  // CHECK: scf.for {{.+}} iter_args(%{{.+}} = %[[WHOLE]])
+  // CHECK: vector.maskedload
+  // CHECK: arith.select
+  // CHECK: arith.addf %{{.+}}, %{{.+}} : vector<8xf32>
+  // CHECK: arith.addf %{{.+}}, %{{.+}} : vector<1xf32>
+  // CHECK: memref.store
+  // CHECK-LABEL: func.func @loop.addi
+  // CHECK-NOT: vector<
+  // CHECK: return
+}
