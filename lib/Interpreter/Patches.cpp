@@ -13,12 +13,13 @@ using namespace lqc;
 using Shape = TensorValue::Shape;
 
 namespace {
-/// How the rows of an image are walked over: batch and places, then places
-/// within the kernel, then channels. Steps are in elements.
+/// How the pixels of an image are walked over: batch and places, then places
+/// within the kernel. Steps are in elements.
 struct Walk {
   llvm::SmallVector<int64_t> sizes, steps;
   int64_t rows = 1;
-  int64_t taps = 1; ///< places within the kernel
+  int64_t taps = 1;     ///< places within the kernel
+  int64_t channels = 0; ///< elements of a pixel, side by side
 };
 } // namespace
 
@@ -47,21 +48,20 @@ static llvm::Expected<Walk> walkOf(WindowOp op, llvm::ArrayRef<int64_t> shape) {
     walk.steps.push_back(strides[d + 1] * op.getDilations()[d]);
     walk.taps *= walk.sizes.back();
   }
-  walk.sizes.push_back(shape.back());
-  walk.steps.push_back(1);
+  walk.channels = shape.back();
   return walk;
 }
 
-/// Calls `visit(place)` for each element under the window, row by row.
-static void forEachPlace(const Walk &walk,
+/// Calls `visit(first)` for the first element of each pixel under the window,
+/// row by row.
+static void forEachPixel(const Walk &walk,
                          llvm::function_ref<void(int64_t)> visit) {
   llvm::SmallVector<int64_t> position(walk.sizes.size(), 0);
-  int64_t count = walk.rows * walk.taps * walk.sizes.back();
-  for (int64_t i = 0; i < count; ++i) {
-    int64_t place = 0;
+  for (int64_t i = 0; i < walk.rows * walk.taps; ++i) {
+    int64_t first = 0;
     for (size_t d = 0; d < walk.sizes.size(); ++d)
-      place += position[d] * walk.steps[d];
-    visit(place);
+      first += position[d] * walk.steps[d];
+    visit(first);
     advance(position, walk.sizes);
   }
 }
@@ -71,16 +71,18 @@ static llvm::Error patches(PatchesOp op, Frame &frame) {
   llvm::Expected<Walk> walk = walkOf(op, input.shape());
   if (!walk)
     return walk.takeError();
-  int64_t columns = walk->taps * input.shape().back();
-  frame.set(
-      op, changed(input, {walk->rows, columns}, [&](const auto &elements) {
-        auto result = elements;
-        result.clear();
-        result.reserve(walk->rows * columns);
-        forEachPlace(*walk,
-                     [&](int64_t place) { result.push_back(elements[place]); });
-        return result;
-      }));
+  int64_t columns = walk->taps * walk->channels;
+  frame.set(op,
+            changed(input, {walk->rows, columns}, [&](const auto &elements) {
+              auto result = elements;
+              result.clear();
+              result.reserve(walk->rows * columns);
+              forEachPixel(*walk, [&](int64_t first) {
+                auto pixel = elements.begin() + first;
+                result.insert(result.end(), pixel, pixel + walk->channels);
+              });
+              return result;
+            }));
   return llvm::Error::success();
 }
 
@@ -90,13 +92,14 @@ static llvm::Error depthwise(DepthwiseOp op, Frame &frame) {
   llvm::Expected<Walk> walk = walkOf(op, input.shape());
   if (!walk)
     return walk.takeError();
-  int64_t channels = input.shape().back(), i = 0;
+  int64_t channels = walk->channels, i = 0;
   std::vector<int64_t> result(walk->rows * channels, 0);
-  forEachPlace(*walk, [&](int64_t place) {
-    int64_t channel = i % channels, tap = i / channels % walk->taps;
-    result[i / channels / walk->taps * channels + channel] +=
-        (input.integers()[place] & 255) *
-        static_cast<int8_t>(codes[tap * channels + channel]);
+  forEachPixel(*walk, [&](int64_t first) {
+    int64_t row = i / walk->taps, tap = i % walk->taps;
+    for (int64_t c = 0; c < channels; ++c)
+      result[row * channels + c] +=
+          (input.integers()[first + c] & 255) *
+          static_cast<int8_t>(codes[tap * channels + c]);
     ++i;
   });
   for (size_t r = 0; r < result.size(); ++r) {

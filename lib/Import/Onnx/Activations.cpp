@@ -27,9 +27,13 @@ static void mapFloats(NodeBuilder &n,
 static void buildRelu(NodeBuilder &n) {
   Tensor a = n.input(0);
   n.require(a.element != OnnxType::Bool, "the operand must be numbers");
-  n.set(0, n.elementwise(a, a.element, [](const Arith &f, Numbers x) {
+  Tensor result = n.elementwise(a, a.element, [](const Arith &f, Numbers x) {
     return f.max(x[0], f.constant(0));
-  }));
+  });
+  if (a.sums)
+    result.sums = std::make_shared<ScaledSums>(
+        ScaledSums{a.sums->sums, a.sums->scale, /*isRectified=*/true});
+  n.set(0, result);
 }
 
 static void buildLeakyRelu(NodeBuilder &n) {

@@ -361,15 +361,19 @@ static Tensor channelScale(NodeBuilder &n, const Tensor &scale, int64_t rank) {
   return n.unsqueeze(scale, axes);
 }
 
-/// Of codes: their exact sums, times both scales.
+/// Of codes: their exact sums, times both scales. The bias may be left out.
 static Tensor convolutionOfCodes(NodeBuilder &n, const CodedReals &a,
-                                 const CodedReals &w) {
+                                 const CodedReals &w, const Tensor &bias) {
   Tensor sum = integerConvolution(n, a.codes, w.codes, a.zero, w.zero);
   if (n.failed())
     return sum;
   Tensor scale =
       n.mul(n.reshape(a.scale, {}), channelScale(n, w.scale, sum.rank()));
-  return n.mul(n.cast(sum, OnnxType::Float), scale);
+  Tensor exact = biasOfSums(n, bias, a, w);
+  if (exact)
+    sum = addChannels(n, sum, exact);
+  Tensor result = realsOfSums(n, sum, scale);
+  return bias && !exact ? addChannels(n, result, bias) : result;
 }
 
 static Tensor convolutionOfReals(NodeBuilder &n, const Tensor &a,
@@ -390,12 +394,11 @@ Tensor lqc::convolution(NodeBuilder &n) {
   n.requireFloat(a);
   if (n.failed())
     return a;
-  Tensor result = areCodes(a, w, /*axis=*/0)
-                      ? convolutionOfCodes(n, *a.codes, *w.codes)
-                      : convolutionOfReals(n, a, w);
-  if (n.failed())
-    return a;
-  return n.has(2) ? addChannels(n, result, n.input(2)) : result;
+  Tensor bias = n.has(2) ? n.input(2) : Tensor();
+  if (areCodes(a, w, /*axis=*/0))
+    return convolutionOfCodes(n, *a.codes, *w.codes, bias);
+  Tensor result = convolutionOfReals(n, a, w);
+  return bias && !n.failed() ? addChannels(n, result, bias) : result;
 }
 
 static void buildConv(NodeBuilder &n) { n.set(0, convolution(n)); }
@@ -560,15 +563,10 @@ static void buildQLinearConv(NodeBuilder &n) {
     return;
   if (n.has(8))
     sum = addChannels(n, sum, n.input(8));
-  Tensor scale = n.div(
-      n.mul(n.reshape(n.input(1), {}), channelScale(n, n.input(4), sum.rank())),
-      n.reshape(n.input(6), {}));
-  Tensor real = n.mul(n.cast(sum, OnnxType::Float), scale);
-  Tensor zero = n.reshape(n.input(7), {});
-  n.set(0, n.map({real, zero}, zero.element, [&](const Arith &f, Numbers x) {
-    Value point = f.of(zero.element).cast(x[1], OnnxType::Float);
-    return f.cast(f.add(f.roundEven(x[0]), point), zero.element);
-  }));
+  Tensor scale =
+      n.mul(n.reshape(n.input(1), {}), channelScale(n, n.input(4), sum.rank()));
+  n.set(0, codesOfSums(n, {sum, scale}, n.reshape(n.input(6), {}),
+                       n.reshape(n.input(7), {})));
 }
 
 ArrayRef<OnnxOp> lqc::convolutionOps() {

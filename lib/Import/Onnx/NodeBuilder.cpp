@@ -168,14 +168,18 @@ std::optional<SmallVector<int64_t>> NodeBuilder::knownIntegers(unsigned index) {
 
 std::optional<SmallVector<double>> NodeBuilder::knownReals(unsigned index) {
   const Tensor &tensor = raw(index);
+  if (tensor.stored || isFloat(tensor.element))
+    return knownReals(tensor);
+  std::optional<SmallVector<int64_t>> integers = knownIntegers(index);
+  if (!integers)
+    return std::nullopt;
+  return SmallVector<double>(integers->begin(), integers->end());
+}
+
+std::optional<SmallVector<double>>
+NodeBuilder::knownReals(const Tensor &tensor) {
   if (tensor.stored)
     return storedReals(importer.storedTensor(*tensor.stored));
-  if (!isFloat(tensor.element)) {
-    std::optional<SmallVector<int64_t>> integers = knownIntegers(index);
-    if (!integers)
-      return std::nullopt;
-    return SmallVector<double>(integers->begin(), integers->end());
-  }
   DenseFPElementsAttr dense;
   if (!tensor.value || !matchPattern(tensor.value, m_Constant(&dense)))
     return std::nullopt;

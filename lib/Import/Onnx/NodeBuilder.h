@@ -45,6 +45,7 @@ namespace lqc {
 
 class GraphImporter;
 struct CodedReals;
+struct ScaledSums;
 
 /// A value of the graph. Its size may be unknown now, its rank never is.
 struct Tensor {
@@ -61,6 +62,8 @@ struct Tensor {
   /// Of what DequantizeLinear gives: what it was given. Products of such
   /// tensors are products of their codes.
   std::shared_ptr<const CodedReals> codes;
+  /// Of what such a product gives: what QuantizeLinear rounds at once.
+  std::shared_ptr<const ScaledSums> sums;
 
   int64_t rank() const { return int64_t(dims.size()); }
   explicit operator bool() const { return element != OnnxType::Undefined; }
@@ -141,6 +144,8 @@ public:
   /// The numbers, if all of them are known now.
   std::optional<llvm::SmallVector<int64_t>> knownIntegers(unsigned index);
   std::optional<llvm::SmallVector<double>> knownReals(unsigned index);
+  /// The same of floats.
+  std::optional<llvm::SmallVector<double>> knownReals(const Tensor &tensor);
   /// Numbers that must be known: sizes or axes that decide a rank.
   llvm::SmallVector<int64_t> requiredIntegers(unsigned index,
                                               llvm::StringRef what);

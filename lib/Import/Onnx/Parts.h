@@ -110,9 +110,28 @@ struct CodedReals {
   Tensor codes, scale, zero;
   std::optional<int64_t> axis;
 };
+/// Whether these are float32 numbers of codes of 8 bits with one scale.
+bool haveOneScale(const Tensor &tensor);
 /// Whether both are float32 numbers of codes of 8 bits, `a` with one scale, `b`
 /// with one or with one along `axis`: the integer kernels' case.
 bool areCodes(const Tensor &a, const Tensor &b, int64_t axis);
+
+/// Real numbers as exact int32 sums of products of codes, times a scale that
+/// goes with them: one for all, or one for each channel. As ONNX Runtime does,
+/// rounding multiplies the sums once, by the quotient of both scales.
+struct ScaledSums {
+  Tensor sums, scale;
+  bool isRectified = false; ///< 0 in place of what is negative
+};
+/// sums * scale.
+Tensor realsOfSums(NodeBuilder &n, const Tensor &sums, const Tensor &scale);
+/// round(sums * (their scale / scale)) + zero, half to even and saturating.
+Tensor codesOfSums(NodeBuilder &n, const ScaledSums &sums, const Tensor &scale,
+                   const Tensor &zero);
+/// What is to be added to the sums of products of `a` and `b`: int32 codes of
+/// `bias` if they count in the same unit; else left out.
+Tensor biasOfSums(NodeBuilder &n, const Tensor &bias, const CodedReals &a,
+                  const CodedReals &b);
 
 /// (code - zero) * scale; the zero point may be left out. Scale and zero point
 /// are stretched to the codes.

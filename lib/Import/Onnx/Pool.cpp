@@ -197,9 +197,26 @@ static SmallVector<int64_t> positions(NodeBuilder &n, const Tensor &a) {
   return llvm::to_vector(llvm::seq<int64_t>(2, a.rank()));
 }
 
+/// The mean of codes with one scale: their exact sum, times the scale of one
+/// part.
+static Tensor meanOfCodes(NodeBuilder &n, const CodedReals &a,
+                          ArrayRef<int64_t> axes, int64_t count) {
+  Tensor sum = n.sum(centeredCodes(n, a.codes, a.zero, /*isRows=*/false), axes,
+                     /*keep=*/true);
+  Tensor scale = n.reshape(a.scale, {});
+  return realsOfSums(n, sum,
+                     n.div(scale, n.scalar(double(count), scale.element)));
+}
+
 static void buildGlobalAveragePool(NodeBuilder &n) {
   Tensor a = n.input(0);
-  n.set(0, n.mean(a, positions(n, a), /*keep=*/true));
+  SmallVector<int64_t> axes = positions(n, a);
+  if (n.failed())
+    return;
+  Sizes places(llvm::drop_begin(a.dims, 2));
+  std::optional<int64_t> count = knownSize(n.sizes().product(places));
+  n.set(0, count && haveOneScale(a) ? meanOfCodes(n, *a.codes, axes, *count)
+                                    : n.mean(a, axes, /*keep=*/true));
 }
 
 static void buildGlobalMaxPool(NodeBuilder &n) {

@@ -15,9 +15,10 @@ using namespace mlir;
 using namespace lqc;
 
 /// The product of codes: exact sums, times both scales. `transposesB`: B is
-/// (columns, rows), and so are its scales.
+/// (columns, rows), and so are its scales. The bias may be left out.
 static Tensor productOfCodes(NodeBuilder &n, const CodedReals &a,
-                             const CodedReals &b, bool transposesB) {
+                             const CodedReals &b, bool transposesB,
+                             const Tensor &bias = {}) {
   Tensor left = centeredCodes(n, a.codes, a.zero, /*isRows=*/true);
   Tensor right = centeredCodes(n, b.codes, b.zero, /*isRows=*/transposesB);
   if (n.failed())
@@ -26,7 +27,10 @@ static Tensor productOfCodes(NodeBuilder &n, const CodedReals &a,
     right = n.transpose(right, {1, 0});
   Tensor scale =
       n.mul(productScale(n, a.scale, true), productScale(n, b.scale, false));
-  return n.mul(n.cast(n.matmul(left, right), OnnxType::Float), scale);
+  Tensor sum = n.matmul(left, right);
+  Tensor exact = biasOfSums(n, bias, a, b);
+  Tensor result = realsOfSums(n, exact ? n.add(sum, exact) : sum, scale);
+  return bias && !exact ? n.add(result, bias) : result;
 }
 
 static void buildMatMul(NodeBuilder &n) {
@@ -37,34 +41,35 @@ static void buildMatMul(NodeBuilder &n) {
     n.set(0, n.matmul(a, b));
 }
 
-/// A' B' of the node.
-static Tensor gemmProduct(NodeBuilder &n, Tensor a, Tensor b) {
+/// A' B' of the node. The bias, a vector, may be left out.
+static Tensor gemmProduct(NodeBuilder &n, Tensor a, Tensor b,
+                          const Tensor &bias) {
   bool transposesB = n.integer("transB", 0);
   if (n.integer("transA", 0))
     a = n.transpose(a, {1, 0}); // no codes any more
   if (areCodes(a, b, /*axis=*/transposesB ? 0 : 1))
-    return productOfCodes(n, *a.codes, *b.codes, transposesB);
-  return n.matmul(a, transposesB ? n.transpose(b, {1, 0}) : b);
+    return productOfCodes(n, *a.codes, *b.codes, transposesB, bias);
+  Tensor product = n.matmul(a, transposesB ? n.transpose(b, {1, 0}) : b);
+  return bias ? n.add(product, bias) : product;
 }
 
 Tensor lqc::gemm(NodeBuilder &n) {
   Tensor a = n.input(0), b = n.input(1);
   n.requireRank(a, 2, "A");
   n.requireRank(b, 2, "B");
+  double alpha = n.real("alpha", 1), beta = n.real("beta", 1);
+  Tensor c = n.has(2) && beta != 0 ? n.input(2) : Tensor();
+  n.require(!c || c.rank() <= 2, "C must have at most 2 dimensions");
   if (n.failed())
     return a;
-  Tensor result = gemmProduct(n, a, b);
-  double alpha = n.real("alpha", 1), beta = n.real("beta", 1);
+  if (alpha == 1 && beta == 1 && (!c || c.rank() == 1))
+    return gemmProduct(n, a, b, c);
+  Tensor result = gemmProduct(n, a, b, {});
   if (alpha != 1)
     result = n.mul(result, n.scalar(alpha, result.element));
-  if (n.has(2) && beta != 0) {
-    Tensor c = n.input(2);
-    n.require(c.rank() <= 2, "C must have at most 2 dimensions");
-    if (beta != 1)
-      c = n.mul(c, n.scalar(beta, c.element));
-    result = n.add(result, c);
-  }
-  return result;
+  if (c && beta != 1)
+    c = n.mul(c, n.scalar(beta, c.element));
+  return c ? n.add(result, c) : result;
 }
 
 static void buildGemm(NodeBuilder &n) { n.set(0, gemm(n)); }

@@ -8,6 +8,8 @@
 #include "lib/Import/Onnx/OpTable.h"
 #include "lib/Import/Onnx/Parts.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace lqc;
 
@@ -75,6 +77,53 @@ Tensor lqc::codesOfReals(NodeBuilder &n, const Tensor &real,
   });
 }
 
+Tensor lqc::realsOfSums(NodeBuilder &n, const Tensor &sums,
+                        const Tensor &scale) {
+  Tensor real = n.mul(n.cast(sums, OnnxType::Float), scale);
+  real.sums = std::make_shared<ScaledSums>(ScaledSums{sums, scale});
+  return real;
+}
+
+Tensor lqc::codesOfSums(NodeBuilder &n, const ScaledSums &given,
+                        const Tensor &scale, const Tensor &zero) {
+  Tensor factor = n.div(given.scale, scale);
+  return n.map({given.sums, factor, zero}, zero.element,
+               [&](const Arith &f, Numbers x) {
+                 Arith real = f.of(OnnxType::Float);
+                 Value sum = f.of(OnnxType::Int32).cast(x[0], OnnxType::Float);
+                 Value code = real.roundEven(real.mul(sum, x[1]));
+                 if (given.isRectified)
+                   code = real.max(code, real.constant(0));
+                 Value point = f.of(zero.element).cast(x[2], OnnxType::Float);
+                 return real.cast(real.add(code, point), zero.element);
+               });
+}
+
+Tensor lqc::biasOfSums(NodeBuilder &n, const Tensor &bias, const CodedReals &a,
+                       const CodedReals &b) {
+  if (!bias.codes || bias.codes->codes.element != OnnxType::Int32)
+    return {};
+  auto unit = n.knownReals(bias.codes->scale);
+  auto left = n.knownReals(a.scale), right = n.knownReals(b.scale);
+  if (!unit || !left || !right || unit->empty() || left->size() != 1 ||
+      right->empty())
+    return {};
+  const size_t count = std::max(unit->size(), right->size());
+  auto at = [](ArrayRef<double> numbers, size_t i) {
+    return numbers.size() == 1 ? numbers.front() : numbers[i];
+  };
+  if ((unit->size() != 1 && unit->size() != count) ||
+      (right->size() != 1 && right->size() != count))
+    return {};
+  // Who wrote the file has rounded the product.
+  for (size_t i = 0; i < count; ++i)
+    if (double product = left->front() * at(*right, i);
+        !(std::fabs(at(*unit, i) - product) <= 1e-6 * std::fabs(product)))
+      return {};
+  return centeredCodes(n, bias.codes->codes, bias.codes->zero,
+                       /*isRows=*/false);
+}
+
 /// round(x / scale) + zero point, saturating.
 static void buildQuantizeLinear(NodeBuilder &n) {
   Tensor a = n.input(0);
@@ -85,7 +134,8 @@ static void buildQuantizeLinear(NodeBuilder &n) {
   Tensor real = n.built(n.cast(a, OnnxType::Float));
   if (n.failed())
     return;
-  n.set(0, codesOfReals(n, real, factor, zero));
+  n.set(0, a.sums && isInteger(code) ? codesOfSums(n, *a.sums, factor, zero)
+                                     : codesOfReals(n, real, factor, zero));
 }
 
 Tensor lqc::realsOfCodes(NodeBuilder &n, const Tensor &codes,
@@ -107,12 +157,17 @@ static bool isByte(OnnxType element) {
   return element == OnnxType::Int8 || element == OnnxType::Uint8;
 }
 
+static bool areByteCodes(const Tensor &tensor) {
+  return tensor.codes && tensor.element == OnnxType::Float &&
+         isByte(tensor.codes->codes.element);
+}
+
+bool lqc::haveOneScale(const Tensor &tensor) {
+  return areByteCodes(tensor) && !tensor.codes->axis;
+}
+
 bool lqc::areCodes(const Tensor &a, const Tensor &b, int64_t axis) {
-  auto isCoded = [](const Tensor &tensor) {
-    return tensor.codes && tensor.element == OnnxType::Float &&
-           isByte(tensor.codes->codes.element);
-  };
-  return isCoded(a) && isCoded(b) && !a.codes->axis &&
+  return haveOneScale(a) && areByteCodes(b) &&
          b.codes->axis.value_or(axis) == axis;
 }
 
@@ -218,17 +273,13 @@ static void buildQLinearMatMul(NodeBuilder &n) {
   n.require(isInteger(zero.element), "the zero point must be an integer");
   if (n.failed())
     return;
-  Tensor scale = n.div(n.mul(productScale(n, n.input(1), true),
-                             productScale(n, n.input(4), false)),
-                       productScale(n, n.input(6), true));
-  Tensor real = n.mul(n.cast(sum, OnnxType::Float), scale);
+  Tensor scale = n.mul(productScale(n, n.input(1), true),
+                       productScale(n, n.input(4), false));
   if (zero.rank() == 1)
     zero = knownSize(zero.dims[0]) == 1 ? n.reshape(zero, {})
                                         : n.unsqueeze(zero, {1});
-  n.set(0, n.map({real, zero}, zero.element, [&](const Arith &f, Numbers x) {
-    Value point = f.of(zero.element).cast(x[1], OnnxType::Float);
-    return f.cast(f.add(f.roundEven(x[0]), point), zero.element);
-  }));
+  n.set(0,
+        codesOfSums(n, {sum, scale}, productScale(n, n.input(6), true), zero));
 }
 
 ArrayRef<OnnxOp> lqc::quantizationOps() {

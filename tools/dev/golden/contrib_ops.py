@@ -427,11 +427,12 @@ def scales_of(count, scale):
     return (np.abs(normal(count)) + 0.5).astype(np.float32) * np.float32(scale)
 
 
-def qdq_conv(name, x, w, zero, bias=True, w_zero=None, **attributes):
+def qdq_conv(name, x, w, zero, bias=True, w_zero=None, results=("real", "y"), unit=0.25, bias_unit=0.02,
+             **attributes):
     """Dequantized input, weight (a scale for each output) and bias; quantized result."""
     outputs = w.shape[0]
     inputs = [("x", x), ("xs", real(0.02)), ("xz", code(zero, x.dtype)), ("w", w),
-              ("ws", scales_of(outputs, 0.01)), ("ys", real(0.25)), ("yz", code(117))]  # fmt: skip
+              ("ws", scales_of(outputs, 0.01)), ("ys", real(unit)), ("yz", code(117))]  # fmt: skip
     zeros = ["wz"] if w_zero is not None else []
     if zeros:
         inputs.append(("wz", np.full(outputs, w_zero, w.dtype)))
@@ -439,11 +440,11 @@ def qdq_conv(name, x, w, zero, bias=True, w_zero=None, **attributes):
              node("DequantizeLinear", ["w", "ws", *zeros], ["wr"], axis=0)]  # fmt: skip
     if bias:
         inputs += [("b", codes(outputs, dtype=np.int16).astype(np.int32)),
-                   ("bs", inputs[4][1] * np.float32(0.02))]  # fmt: skip
+                   ("bs", inputs[4][1] * np.float32(bias_unit))]  # fmt: skip
         nodes.append(node("DequantizeLinear", ["b", "bs"], ["br"], axis=0))
     nodes += [node("Conv", ["xr", "wr", *["br"] * bias], ["real"], **attributes),
               node("QuantizeLinear", ["real", "ys", "yz"], ["y"])]  # fmt: skip
-    case(name, nodes, inputs, ["real", "y"], constants=[n for n, _ in inputs[1:]], domain="")
+    case(name, nodes, inputs, list(results), constants=[n for n, _ in inputs[1:]], domain="")
 
 
 qdq_conv("qdq_conv", codes(2, 3, 9, 8), codes(20, 3, 3, 3, dtype=np.int8), 131, pads=[1, 1, 0, 1],
@@ -470,6 +471,36 @@ case("qlinear_conv_weight", "QLinearConv",
      [("x", codes(1, 4, 7, 7)), ("xs", real(0.02)), ("xz", code(12)), ("w", codes(9, 4, 3, 3, dtype=np.int8)),
       ("ws", scales_of(9, 0.01)), ("wz", np.zeros(9, np.int8)), ("ys", real(0.25)), ("yz", code(120))],
      constants=["xs", "xz", "w", "ws", "wz", "ys", "yz"], domain="")  # fmt: skip
+case("qlinear_conv_depthwise", "QLinearConv",
+     [("x", codes(2, 20, 7, 7)), ("xs", real(0.02)), ("xz", code(12)), ("w", codes(20, 1, 3, 3, dtype=np.int8)),
+      ("ws", scales_of(20, 0.01)), ("wz", np.zeros(20, np.int8)), ("ys", real(0.25)), ("yz", code(120)),
+      ("b", codes(20, dtype=np.int16).astype(np.int32))],
+     constants=["xs", "xz", "w", "ws", "wz", "ys", "yz", "b"], domain="", group=20, strides=[2, 2],
+     pads=[1, 1, 1, 1])  # fmt: skip
+# Nothing but the codes is asked for, so that all is done in one kernel.
+qdq_conv("qdq_conv_codes", codes(2, 3, 9, 8), codes(20, 3, 3, 3, dtype=np.int8), 131, pads=[1, 1, 0, 1],
+         strides=[2, 1], results=["y"], unit=0.2531)  # fmt: skip
+qdq_conv("qdq_conv_depthwise_codes", codes(1, 10, 9, 8), codes(10, 1, 3, 3, dtype=np.int8), 131, group=10,
+         pads=[1, 1, 0, 1], strides=[2, 1], results=["y"], unit=0.2531)  # fmt: skip
+qdq_conv("qdq_conv_depthwise_signed", codes(1, 18, 7, 7, dtype=np.int8), codes(18, 1, 3, 3, dtype=np.int8), -7,
+         bias=False, group=18, dilations=[2, 2], results=["y"], unit=0.2531)  # fmt: skip
+# The bias counts in another unit than the sums.
+qdq_conv("qdq_conv_other_bias", codes(1, 3, 6, 6), codes(8, 3, 3, 3, dtype=np.int8), 131, results=["y"], unit=0.2531,
+         bias_unit=0.03)  # fmt: skip
+nodes = [node("DequantizeLinear", ["x", "xs", "xz"], ["xr"]),
+         node("DequantizeLinear", ["w", "ws"], ["wr"], axis=0),
+         node("DequantizeLinear", ["b", "bs"], ["br"], axis=0),
+         node("Gemm", ["xr", "wr", "br"], ["product"], transB=1), node("Relu", ["product"], ["real"]),
+         node("QuantizeLinear", ["real", "ys", "yz"], ["y"])]  # fmt: skip
+scales = scales_of(12, 0.01)
+inputs = [("x", codes(5, 21)), ("xs", real(0.02)), ("xz", code(3)), ("w", codes(12, 21, dtype=np.int8)),
+          ("ws", scales), ("b", codes(12, dtype=np.int16).astype(np.int32)), ("bs", scales * np.float32(0.02)),
+          ("ys", real(0.0731)), ("yz", code(31))]  # fmt: skip
+case("qdq_gemm_codes", nodes, inputs, ["y"], constants=[n for n, _ in inputs[1:]], domain="")
+nodes = [node("DequantizeLinear", ["x", "xs", "xz"], ["xr"]), node("GlobalAveragePool", ["xr"], ["real"]),
+         node("QuantizeLinear", ["real", "ys", "yz"], ["y"])]  # fmt: skip
+case("qdq_average_pool", nodes, [("x", codes(2, 6, 4, 5, dtype=np.int8)), ("xs", real(0.02)), ("xz", code(-9, np.int8)),
+     ("ys", real(0.0173)), ("yz", code(5, np.int8))], ["y"], constants=["xs", "xz", "ys", "yz"], domain="")  # fmt: skip
 
 
 def main():

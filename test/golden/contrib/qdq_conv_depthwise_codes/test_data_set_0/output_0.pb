@@ -1,0 +1,2 @@
+
+ByJÀvjtaza~ohawiherrfu‰_un‚bshˆclb_rj]…mlh{tdvvKkf‡apPy[sUluXrttV]On^ecc\cV\ubYY_nZm^gBdsb]VwXq]Q_g;6b[ZsY>OLC_jSULWQ6gqReVE?sbR>qjszmrlijux`ry~oouozodmrdfsgmjnvw~ypmswnljnkm|zx|ˆ~wpu‚}†yygvt‡v‡z™zzuŠ•oi‘|x`~{}™p…{y‚wŒ†’³›¢£ª¯ˆŸoRb¢„‹‘Šy‡Ø²®zc”˜efjdkkmo_p^Vcc[pWghf^Y]_ibsqcjgbJI9ZgfVVIJWagc]UP^ua@DFH8dya]JHK

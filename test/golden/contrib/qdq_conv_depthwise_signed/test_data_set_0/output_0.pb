@@ -1,0 +1,1 @@
+ByJ¢sa†{pXyZšvr‡hqnxv‰xr_j}}n|©l•vhML•fc•r…Nrwmt‹ƒ€enef{rrus|ˆsv…s|xn{wrght‡tjh˜hnwxdz}‡j_os‡wvqOgd~…]“ƒ|d…WVbhgp„nlksvsyorjpˆmdw{`iq}h}cdhsste‡qn`\¡Œˆ
