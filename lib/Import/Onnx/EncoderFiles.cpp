@@ -210,11 +210,15 @@ static llvm::Error readLength(StringRef folder, Embedding &embedding) {
 }
 
 /// model_max_length of the tokenizer, which may be a huge number for none.
-static llvm::Expected<int64_t> readTokenizerLength(StringRef folder) {
+static llvm::Expected<int64_t> readTokenizerLength(StringRef folder,
+                                                   Embedding &embedding) {
   const std::string file = pathIn(folder, "tokenizer_config.json");
   llvm::Expected<llvm::json::Object> json = readJsonObject(file);
   if (!json)
     return json.takeError();
+  if (json->getString("truncation_side") == StringRef("left"))
+    embedding.problem = file + ": truncation_side must be right, for texts "
+                               "that are too long lose their end, got: 'left'";
   std::optional<double> length = json->getNumber("model_max_length");
   return length && *length >= 1 && *length <= INT32_MAX ? int64_t(*length) : 0;
 }
@@ -261,7 +265,8 @@ llvm::Error lqc::importEncoderFiles(func::FuncOp main, StringRef folder,
     embedding.pooling = "none";
     embedding.normalize = false;
   }
-  llvm::Expected<int64_t> tokenizerLength = readTokenizerLength(folder);
+  llvm::Expected<int64_t> tokenizerLength =
+      readTokenizerLength(folder, embedding);
   if (!tokenizerLength)
     return tokenizerLength.takeError();
   if (!embedding.problem.empty()) {
