@@ -18,7 +18,6 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 static constexpr int kFloat = onnx::TensorProto::FLOAT;
-static constexpr int kInt64 = onnx::TensorProto::INT64;
 
 /// x (2, 3) and y, which is not computed yet.
 static OnnxModel plain(int64_t opset = 17) {
