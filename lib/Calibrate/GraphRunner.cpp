@@ -100,10 +100,10 @@ GraphRunner::prepare(ArrayRef<Operation *> ops) {
     if (Value bias = linear.getBias())
       if (GetWeightOp biasRead = bias.getDefiningOp<GetWeightOp>())
         reads.insert(biasRead);
-    WeightOp weight = weights.find(read.getWeight());
+    llvm::Expected<WeightOp> weight = weightOf(read, weights);
     if (!weight)
-      return makeError("no weight is called @{0}", read.getWeight());
-    llvm::Expected<TensorValue> value = readTensor(weight, weights);
+      return weight.takeError();
+    llvm::Expected<TensorValue> value = readMatrix(*weight, weights);
     if (!value)
       return value.takeError();
     parts.back().linear = linear;

@@ -288,23 +288,6 @@ SmallVector<Value> ModelRunner::deadValues() const {
   return dead;
 }
 
-/// The numbers of a matrix.
-static llvm::Expected<TensorValue> readMatrix(WeightOp weight,
-                                              WeightStore &weights) {
-  llvm::Expected<WeightBytes> bytes = weights.get(weight);
-  if (!bytes)
-    return bytes.takeError();
-  std::string name = "weight @" + weight.getSymName().str();
-  llvm::Expected<TensorValue> value =
-      tensorFromBytes(bytes->bytes, weight.getTensorType());
-  if (!value)
-    return prefixError(name, value.takeError());
-  for (float number : value->floats())
-    if (!std::isfinite(number))
-      return makeError("{0}: elements must be finite, got: {1}", name, number);
-  return value;
-}
-
 /// The float32 values of the weight of a linear.
 llvm::Expected<std::vector<float>> ModelRunner::matrixOf(Operation *op,
                                                          WeightOp weight) {
@@ -320,9 +303,10 @@ llvm::Expected<std::vector<float>> ModelRunner::matrixOf(Operation *op,
 /// Matrices as packed float32, vectors as they are stored.
 llvm::Error ModelRunner::addWeight(Operation *op, GetWeightOp read,
                                    Step &step) {
-  WeightOp weight = weights.find(read.getWeight());
-  if (!weight)
-    return makeError("no weight is called @{0}", read.getWeight());
+  llvm::Expected<WeightOp> found = weightOf(read, weights);
+  if (!found)
+    return found.takeError();
+  WeightOp weight = *found;
   RankedTensorType type = weight.getTensorType();
   auto data = std::make_shared<std::vector<char>>();
   if (!isa<LinearOp>(op) || type.getRank() != 2) {
@@ -360,13 +344,13 @@ bool ModelRunner::roundsFactors(Operation *op) const {
 
 llvm::Error ModelRunner::packFactor(LinearOp op, Step &step) {
   GetWeightOp read = op.getWeight().getDefiningOp<GetWeightOp>();
-  WeightOp weight = weights.find(read.getWeight());
+  llvm::Expected<WeightOp> weight = weightOf(read, weights);
   if (!weight)
-    return makeError("no weight is called @{0}", read.getWeight());
-  llvm::Expected<TensorValue> value = readMatrix(weight, weights);
+    return weight.takeError();
+  llvm::Expected<TensorValue> value = readMatrix(*weight, weights);
   if (!value)
     return value.takeError();
-  RankedTensorType type = weight.getTensorType();
+  RankedTensorType type = weight->getTensorType();
   step.operands.push_back(resolve(op.getInput()));
   step.factor.emplace(value->floats(), type.getDimSize(0), type.getDimSize(1),
                       precision);

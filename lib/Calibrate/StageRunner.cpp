@@ -7,7 +7,11 @@
 
 #include "lib/Calibrate/StageRunner.h"
 
+#include "lqc/Support/Error.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
+
+#include <cmath>
 
 using namespace mlir;
 using namespace lqc;
@@ -39,4 +43,26 @@ Stage lqc::stageAt(LinearOp linear, const IsWanted &isWanted) {
   if (stage.linears.size() == 1)
     stage.residual = residualOf(stage.linears.front().getResult());
   return stage;
+}
+
+llvm::Expected<WeightOp> lqc::weightOf(GetWeightOp read, WeightStore &weights) {
+  if (WeightOp weight = weights.find(read.getWeight()))
+    return weight;
+  return makeError("no weight is called @{0}", read.getWeight());
+}
+
+llvm::Expected<TensorValue> lqc::readMatrix(WeightOp weight,
+                                            WeightStore &weights) {
+  llvm::Expected<WeightBytes> bytes = weights.get(weight);
+  if (!bytes)
+    return bytes.takeError();
+  std::string name = "weight @" + weight.getSymName().str();
+  llvm::Expected<TensorValue> value =
+      tensorFromBytes(bytes->bytes, weight.getTensorType());
+  if (!value)
+    return prefixError(name, value.takeError());
+  for (float number : value->floats())
+    if (!std::isfinite(number))
+      return makeError("{0}: elements must be finite, got: {1}", name, number);
+  return value;
 }

@@ -14,7 +14,8 @@
 #ifndef LQC_LIB_CALIBRATE_STAGERUNNER_H
 #define LQC_LIB_CALIBRATE_STAGERUNNER_H
 
-#include "dialects/LQC/LQC.h"
+#include "lqc/Interpreter/TensorValue.h"
+#include "lqc/Interpreter/WeightStore.h"
 
 #include "llvm/Support/Error.h"
 
@@ -38,6 +39,12 @@ using IsWanted = std::function<bool(LinearOp)>;
 /// The stage of a linear that `isWanted`: with the wanted linears that read the
 /// same input.
 Stage stageAt(LinearOp linear, const IsWanted &isWanted);
+
+/// The weight that is read. Error: "no weight is called @NAME".
+llvm::Expected<WeightOp> weightOf(GetWeightOp read, WeightStore &weights);
+
+/// The numbers of a matrix. Errors: those of the store; one that is not finite.
+llvm::Expected<TensorValue> readMatrix(WeightOp weight, WeightStore &weights);
 
 /// Runs a model on samples.
 class StageRunner {

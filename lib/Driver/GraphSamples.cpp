@@ -246,6 +246,12 @@ static llvm::Expected<GraphSamples> readSets(const CalibrationPlan &plan,
   llvm::Expected<std::vector<std::string>> sets = findTestSets(plan.text);
   if (!sets)
     return sets.takeError();
+  if (!llvm::sys::fs::exists(sets->front() + "/input_0.pb"))
+    return errorWithHint(
+        sets->front() + ": must hold tensors for the graph's " +
+            llvm::Twine(inputs.size()) + " inputs",
+        "a file for each, called like it (" + llvm::Twine(inputs.front().name) +
+            ".npy), or input_0.pb …");
   GraphSamples samples;
   for (int64_t number : draw(int64_t(sets->size()), plan.samples, plan.seed)) {
     const std::string &set = (*sets)[number];

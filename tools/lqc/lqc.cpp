@@ -27,7 +27,7 @@ usage: lqc COMMAND [OPTIONS]
   compile    make an executable, or the IR after a phase, from a model
   inspect    say what a checkpoint, an .onnx or .mlir file or an executable is
   interpret  run a model in the reference interpreter
-  calibrate  measure a model's activations on a text, for calibrated methods
+  calibrate  measure a model's activations on text or tensors, for calibrated methods
   eval       measure quality on a text: perplexity, and nearness to a reference
 
 A model is a Hugging Face directory (config.json, safetensors), an .onnx file or a
